@@ -1,0 +1,1 @@
+"""The only floor that opens a socket: AMQP by pika, the management API by urllib3; errors converted here."""

@@ -1,0 +1,1 @@
+"""Use cases: read, decide, act through the broker; no click, no print."""

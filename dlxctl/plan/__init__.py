@@ -1,0 +1,1 @@
+"""Desired and observed topology in, an ordered plan of changes out; pure."""

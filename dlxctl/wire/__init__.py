@@ -1,0 +1,1 @@
+"""AMQP content headers as bytes: a bounded, never-raising reader and a splicer; pure."""
