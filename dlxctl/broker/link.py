@@ -1,0 +1,59 @@
+"""The seam for messages: one channel that takes from one queue and publishes copies, raw bytes throughout.
+
+`Link` is a Protocol. `raw_link.RawLink` is RabbitMQ; `memory_link.MemoryLink` is the double that ships.
+tests/contract/test_link.py runs the same tests on both.
+"""
+
+from typing import Protocol
+
+from dlxctl.wire.intake import Event
+
+FRAME_MAX = 131_072
+LARGEST_HEADER = FRAME_MAX - 8
+"""Octets of content header payload that fit one frame; a header frame cannot be cut in two."""
+
+
+class Link(Protocol):
+    """One consuming and publishing channel.
+
+    Calls that wait for the broker raise NotFound, BrokerRefused or BrokerUnavailable. `publish`, `ack` and
+    `give_back` only fill a buffer, which the next `pump` sends.
+    """
+
+    @property
+    def blocked(self) -> str | None:
+        """The broker's reason for not reading what we publish (an alarm), or None."""
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Octets written and not yet taken by the network."""
+
+    def depth(self, queue: str) -> int:
+        """Messages ready in `queue`, exact and now (passive declare)."""
+
+    def consume(self, queue: str, prefetch: int) -> None:
+        """Take from `queue`, at most `prefetch` unacknowledged at a time."""
+
+    def cancel(self) -> None:
+        """Take no more. What was delivered before stays outstanding and may still come out of `pump`."""
+
+    def publish(self, exchange: bytes, routing_key: bytes, header: bytes, body: bytes) -> int:
+        """Send a mandatory copy; returns its sequence number. `body` is whole body frames, as a Delivery has them."""
+
+    def ack(self, tag: int, *, multiple: bool) -> None:
+        """Acknowledge a delivery; with `multiple` all outstanding ones up to it."""
+
+    def give_back(self, tag: int) -> None:
+        """Return one delivery to its queue."""
+
+    def give_back_all(self) -> None:
+        """Return every outstanding delivery at once, by one nack: on a quorum queue that keeps their order."""
+
+    def pump(self, timeout_s: float) -> list[Event]:
+        """Send what is buffered; wait until something came in or `timeout_s` is over; what came, in order."""
+
+    def settle(self) -> None:
+        """Return once the broker has taken everything sent so far (a round trip on the channel)."""
+
+    def close(self) -> None:
+        """Close in good order; outstanding deliveries go back. Never raises."""

@@ -1,0 +1,139 @@
+"""The `Link` to RabbitMQ, on a `RawConnection`. Rules it implements: AMQP 0-9-1 confirms, mandatory, prefetch.
+
+A copy is written whole (method, header, body frames in one piece), since a method frame between them would close the
+connection (505 UNEXPECTED_FRAME).
+"""
+
+import time
+from contextlib import suppress
+from typing import Any
+
+from pika import exceptions as pika_errors
+
+from dlxctl.broker.address import Access
+from dlxctl.broker.amqp import open_connection
+from dlxctl.broker.failures import converted
+from dlxctl.broker.raw_connection import RawConnection
+from dlxctl.wire import frames
+from dlxctl.wire.intake import Event
+
+
+class RawLink:
+    """One connection with one channel in confirm mode."""
+
+    def __init__(self, access: Access, *, purpose: str) -> None:
+        """Connect. Raises what `open_connection` raises."""
+        self._connection = open_connection(access, purpose=purpose, implementation=RawConnection)
+        self._channel = self._connection.channel()
+        self._channel.confirm_delivery()
+        self._raw: RawConnection = self._connection._impl
+        self._number = int(self._channel.channel_number)
+        self._intake = self._raw.divert(self._number)
+        self._buffer: list[bytes] = []
+        self._methods: dict[tuple[bytes, bytes], bytes] = {}
+        self._sequence = 0
+        self._consumer = ""
+        self._blocked: str | None = None
+        self._raw.add_on_connection_blocked_callback(self._on_blocked)
+        self._raw.add_on_connection_unblocked_callback(self._on_unblocked)
+
+    @property
+    def connection(self) -> Any:
+        """pika's connection, for what belongs to the same life: the lock and the run mark."""
+        return self._connection
+
+    @property
+    def blocked(self) -> str | None:
+        return self._blocked
+
+    @property
+    def unsent_bytes(self) -> int:
+        return self._raw.unsent_bytes
+
+    def depth(self, queue: str) -> int:
+        with converted(f"reading queue {queue!r}"):
+            return int(self._channel.queue_declare(queue, passive=True).method.message_count)
+
+    def consume(self, queue: str, prefetch: int) -> None:
+        with converted(f"taking from queue {queue!r}"):
+            self._channel.basic_qos(prefetch_count=prefetch)
+            self._consumer = self._channel.basic_consume(queue, _never_called)
+
+    def cancel(self) -> None:
+        if self._consumer:
+            tag, self._consumer = self._consumer, ""
+            with converted("ending the consumer"):
+                self._channel._impl.basic_cancel(tag)  # the blocking form would requeue what it thinks is pending
+
+    def publish(self, exchange: bytes, routing_key: bytes, header: bytes, body: bytes) -> int:
+        method = self._methods.get((exchange, routing_key))
+        if method is None:
+            method = frames.publish_method(self._number, exchange, routing_key)
+            self._methods[exchange, routing_key] = method
+        prefix = frames.frame_prefix.pack(frames.HEADER, self._number, len(header))
+        self._buffer += (method, prefix, header, b"\xce", body)
+        self._sequence += 1
+        return self._sequence
+
+    def ack(self, tag: int, *, multiple: bool) -> None:
+        self._buffer.append(frames.ack(self._number, tag, multiple=multiple))
+
+    def give_back(self, tag: int) -> None:
+        self._buffer.append(frames.nack_requeue(self._number, tag, multiple=False))
+
+    def give_back_all(self) -> None:
+        self._buffer.append(frames.nack_requeue(self._number, 0, multiple=True))
+
+    def pump(self, timeout_s: float) -> list[Event]:
+        with converted("moving messages"):
+            self._flush()
+            self._wait(timeout_s)
+        events: list[Event] = self._intake.events
+        self._intake.events = []
+        return events
+
+    def settle(self) -> None:
+        with converted("waiting for the broker to take what was sent"):
+            self._flush()
+            self._channel.basic_qos(prefetch_count=1)  # any synchronous method of the channel will do
+
+    def close(self) -> None:
+        with suppress(pika_errors.AMQPError, OSError):
+            self._connection.close()
+
+    def _flush(self) -> None:
+        if self._buffer:
+            data = b"".join(self._buffer)
+            self._buffer.clear()
+            self._raw.write(data)
+
+    def _wait(self, timeout_s: float) -> None:
+        """pika's loop, until events came; unlike pika's own it does not wait for the output, which an alarm stops."""
+        loop, events = self._raw.ioloop, self._intake.events
+        deadline = time.monotonic() + timeout_s
+        timer = loop.call_later(timeout_s, _nothing)
+        try:
+            while not events and self._connection.is_open and self._channel.is_open:
+                loop.poll()
+                loop.process_timeouts()
+                if time.monotonic() >= deadline:
+                    break
+        finally:
+            loop.remove_timeout(timer)
+        if not self._connection.is_open or not self._channel.is_open:
+            self._connection.process_data_events(0)  # raises why the connection ended
+            self._channel._impl._raise_if_not_open()
+
+    def _on_blocked(self, _connection: object, frame: Any) -> None:
+        self._blocked = str(frame.method.reason or "resource alarm")
+
+    def _on_unblocked(self, _connection: object, _frame: object) -> None:
+        self._blocked = None
+
+
+def _never_called(*_arguments: object) -> None:
+    """pika wants a callback; deliveries never reach it."""
+
+
+def _nothing() -> None:
+    """A timer's callback whose only purpose is to wake the loop."""

@@ -1,0 +1,131 @@
+"""One run at a time on a dead-letter queue, and the mark that tells the next run whether the last one ended.
+
+The lock is an exclusive queue: it vanishes with its connection, so nothing has to be unlocked by force. The mark is a
+durable queue with one message that names the run; it stays when a run dies. Only then are redelivered dead letters
+flagged as possible duplicates: `redelivered` alone does not tell, since on 4.x dead-lettering itself sets it.
+"""
+
+import hashlib
+import json
+from typing import Any, Protocol
+
+from pika import BasicProperties
+from pika import exceptions as pika_errors
+
+from dlxctl.broker.failures import converted
+from dlxctl.errors import Locked
+
+LONGEST_NAME = 255
+PERSISTENT = 2
+
+
+class RunGuard(Protocol):
+    """Begin and end of a run on one queue."""
+
+    def begin(self, queue: str, holder: dict[str, Any]) -> bool:
+        """Take the lock, leave the mark; True when an earlier run on the queue did not end.
+
+        `holder` is JSON-able and says who runs. Raises Locked, naming the present holder.
+        """
+
+    def end(self, *, settled: bool) -> None:
+        """Take the mark away when nothing of this or an earlier run is in doubt any more (`settled`)."""
+
+
+def lock_name(queue: str) -> str:
+    """The exclusive queue that is the lock."""
+    return _bounded(f"dlxctl.lock.replay.{queue}")
+
+
+def mark_name(queue: str) -> str:
+    """The durable queue that holds the mark."""
+    return _bounded(f"dlxctl.run.{queue}")
+
+
+class BrokerGuard:
+    """The guard on RabbitMQ, on a connection that lives as long as the run."""
+
+    def __init__(self, connection: Any) -> None:
+        """`connection`: pika's BlockingConnection of the run's link."""
+        self._connection = connection
+        self._queue = ""
+
+    def begin(self, queue: str, holder: dict[str, Any]) -> bool:
+        self._queue = queue
+        with converted(f"locking replay of {queue!r} (queue {lock_name(queue)!r})"):
+            channel = self._connection.channel()
+            try:
+                channel.queue_declare(lock_name(queue), exclusive=True, auto_delete=True)
+            except pika_errors.ChannelClosedByBroker as error:
+                if error.reply_code != 405:
+                    raise
+                raise self._locked(queue) from None
+        with converted(f"marking the run (queue {mark_name(queue)!r})"):
+            return self._mark(channel, json.dumps(holder).encode())
+
+    def end(self, *, settled: bool) -> None:
+        if settled and self._queue:
+            with converted(f"taking away the mark {mark_name(self._queue)!r}"):
+                self._connection.channel().queue_delete(mark_name(self._queue))
+
+    def _mark(self, channel: Any, body: bytes) -> bool:
+        name = mark_name(self._queue)
+        declared = channel.queue_declare(name, durable=True, arguments={"x-queue-type": "classic"})
+        channel.confirm_delivery()
+        channel.basic_publish("", name, body, BasicProperties(delivery_mode=PERSISTENT), mandatory=True)
+        earlier = int(declared.method.message_count)
+        for _ in range(earlier):
+            found, _, _ = channel.basic_get(name)
+            if found is not None:
+                channel.basic_ack(found.delivery_tag)
+        return earlier > 0
+
+    def _locked(self, queue: str) -> Locked:
+        holder = self._holder(queue)
+        return Locked(
+            f"another replay of {queue!r} is running",
+            why=f"held by {holder}" if holder else "its holder left no mark yet",
+            remedy="Wait until it ends, or stop it there with Ctrl-C; the lock ends with its connection.",
+        )
+
+    def _holder(self, queue: str) -> str:
+        """`run ID by USER@HOST, pid N, since TIME`, '' when the mark cannot be read."""
+        channel = self._connection.channel()
+        try:
+            found, _, body = channel.basic_get(mark_name(queue))
+            if found is None:
+                return ""
+            channel.basic_nack(found.delivery_tag)
+            mark = json.loads(body)
+            return "run {run} by {user}@{host}, pid {pid}, since {started}".format_map(mark)
+        except (pika_errors.ChannelClosedByBroker, ValueError, KeyError, TypeError):
+            return ""
+
+
+class MemoryGuard:
+    """The double: marks and locks in a set that several guards share."""
+
+    def __init__(self, marks: dict[str, dict[str, Any]], locks: set[str]) -> None:
+        self._marks, self._locks, self._queue = marks, locks, ""
+
+    def begin(self, queue: str, holder: dict[str, Any]) -> bool:
+        if queue in self._locks:
+            raise Locked(f"another replay of {queue!r} is running", why=f"held by run {self._marks[queue]['run']}")
+        earlier = queue in self._marks
+        self._locks.add(queue)
+        self._marks[queue] = holder
+        self._queue = queue
+        return earlier
+
+    def end(self, *, settled: bool) -> None:
+        self._locks.discard(self._queue)
+        if settled:
+            self._marks.pop(self._queue, None)
+
+
+def _bounded(name: str) -> str:
+    """A queue name has at most 255 octets; a longer one keeps its start and gets a digest."""
+    data = name.encode()
+    if len(data) <= LONGEST_NAME:
+        return name
+    return data[:200].decode("utf-8", "ignore") + "." + hashlib.sha256(data).hexdigest()[:32]

@@ -1,0 +1,87 @@
+"""A dead letter as replay and inspect see it: raw bytes, and what its headers say, read when asked for.
+
+Nothing here decodes the body, and no header is believed to have the type that it should have.
+"""
+
+from functools import cached_property
+
+from dlxctl.model import headers as names
+from dlxctl.replay import deaths
+from dlxctl.wire import content, table
+from dlxctl.wire.intake import Delivery
+from dlxctl.wire.table import Field
+
+CELERY_HEADERS = ("task", "id", "retries", "eta", "expires", "argsrepr", "kwargsrepr")
+
+WANTED = frozenset(
+    name.encode()
+    for name in (
+        *names.BROKER_DEATH_HEADERS, *names.COPY_HEADERS, *names.FAILURE_HEADERS, *CELERY_HEADERS,
+        names.RUN, names.REPLAYS, names.MAYBE_DUPLICATE, names.HISTORY,
+    )
+)  # fmt: skip
+"""Headers that are read or rewritten; all others stay bytes that nobody looks at."""
+
+
+class Letter:
+    """One delivery from a dead-letter queue. `fields` has the wanted headers in their order, duplicates included."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+        self.content = content.read(delivery.header)
+        self.fields, broken_at = table.find(delivery.header, self.content.table, self.content.table_end, WANTED)
+        self.broken_at = self.content.trouble if self.content.trouble >= 0 else broken_at
+        """Offset of the first header octet that cannot be read, or -1."""
+        self._by_key = {field.key: field for field in reversed(self.fields)}
+
+    def field(self, name: str) -> Field | None:
+        """The first entry of that name."""
+        return self._by_key.get(name.encode())
+
+    def text(self, name: str) -> str | None:
+        """A string header, None when it is absent or not a string."""
+        return table.text(self.delivery.header, self.field(name))
+
+    def integer(self, name: str) -> int | None:
+        """An integer header, None when it is absent or not an integer."""
+        return table.integer(self.delivery.header, self.field(name))
+
+    @property
+    def is_celery(self) -> bool:
+        """Whether it is a task message of Celery's protocol 2: string headers `task` and `id`."""
+        return self.text("task") is not None and self.text("id") is not None
+
+    @cached_property
+    def deaths(self) -> list[deaths.Death]:
+        """The broker's death history, newest first."""
+        return deaths.read(self.delivery.header, self.field("x-death"))
+
+    @property
+    def task(self) -> str:
+        """The Celery task's name, or ''."""
+        return self.text("task") or ""
+
+    @property
+    def id(self) -> str:
+        """Celery's task id, else the message id, else ''."""
+        return self.text("id") or content.short_text(self.content, "message_id") or ""
+
+    @property
+    def reason(self) -> str:
+        """Why it died: what the worker side wrote, else the broker's reason, else ''."""
+        return self.text(names.REASON) or (self.deaths[0].reason if self.deaths else "")
+
+    @property
+    def exception(self) -> str:
+        """`module.Class` of the failure where the worker side wrote it, else ''."""
+        return self.text(names.EXCEPTION) or ""
+
+    @property
+    def died_at(self) -> int:
+        """Seconds since 1970, 0 when not known."""
+        return self.integer(names.DIED_AT) or (self.deaths[0].at if self.deaths else 0)
+
+    @property
+    def replays(self) -> int:
+        """How often dlxctl has replayed it already."""
+        return max(0, self.integer(names.REPLAYS) or 0)

@@ -1,0 +1,103 @@
+"""The header of a replayed copy: the bytes it came in, less what must not go back (design 7, promise 3).
+
+Off go the broker's death headers, `CC` and `BCC`, what the worker side wrote about the failure, and another user's
+`user_id`. Celery's `retries` becomes 0, `eta` and `expires` become none, unless the options keep them; only for
+Celery messages. On come dlxctl's own headers, with the history in `dlxctl-history`.
+"""
+
+import json
+from dataclasses import dataclass
+
+from dlxctl.model import headers as names
+from dlxctl.replay.letter import Letter
+from dlxctl.wire import content, table
+
+MOST_HISTORY = 10
+LONGEST_HISTORY = 8_192
+_DROPPED = frozenset(
+    name.encode()
+    for name in (
+        *names.BROKER_DEATH_HEADERS, *names.COPY_HEADERS, *names.FAILURE_HEADERS,
+        names.RUN, names.REPLAYS, names.MAYBE_DUPLICATE, names.HISTORY,
+    )
+)  # fmt: skip
+_VOID = ord("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewriteOptions:
+    """`user`: the name we publish as; a message that carries another `user_id` loses it (406 otherwise)."""
+
+    run_id: str
+    user: str
+    keep_retries: bool = False
+    keep_expires: bool = False
+
+
+def rewritten(letter: Letter, origin: str, number: int, *, flagged: bool, options: RewriteOptions) -> bytes:
+    """The content header payload of the copy that is number `number` of its run."""
+    celery = letter.is_celery
+    cuts = []
+    for field in letter.fields:
+        if field.key in _DROPPED:
+            cuts.append((field.start, field.end, b""))
+        elif celery:
+            reset = _reset(letter, field, options)
+            if reset is not None:
+                cuts.append((field.start, field.end, reset))
+    added = [
+        table.string_entry(names.RUN, f"{options.run_id}/{number}"),
+        table.integer_entry(names.REPLAYS, min(letter.replays + 1, 2**31 - 1)),
+        table.string_entry(names.HISTORY, _history(letter, origin)),
+    ]
+    if flagged or letter.field(names.MAYBE_DUPLICATE) is not None:
+        added.append(table.true_entry(names.MAYBE_DUPLICATE))
+    user = content.short_text(letter.content, "user_id")
+    without = ("user_id",) if user is not None and user != options.user else ()
+    return content.splice(letter.content, cuts, b"".join(added), without)
+
+
+def number_of(header: bytes, run_id: str) -> int | None:
+    """The number that `rewritten` gave a copy of this run, read back from a returned one; None when it is another's."""
+    where = content.read(header)
+    found, _ = table.find(header, where.table, where.table_end, frozenset({names.RUN.encode()}))
+    value = table.text(header, found[-1]) if found else None
+    run, _, number = (value or "").rpartition("/")
+    return int(number) if run == run_id and number.isdigit() else None
+
+
+def _reset(letter: Letter, field: table.Field, options: RewriteOptions) -> bytes | None:
+    """The entry to write instead of one of Celery's, None to leave it as it is."""
+    raw = letter.delivery.header
+    match field.key:
+        case b"retries" if not options.keep_retries and table.integer(raw, field) not in (0, None):
+            return table.integer_entry("retries", 0)
+        case b"eta" if field.kind != _VOID:
+            return table.void_entry("eta")
+        case b"expires" if options.keep_expires:
+            original = letter.text(names.EXPIRES)
+            return table.string_entry("expires", original) if original else None
+        case b"expires" if field.kind != _VOID:
+            return table.void_entry("expires")
+    return None
+
+
+def _history(letter: Letter, origin: str) -> str:
+    """The earlier history with this death in front, bounded in entries and octets."""
+    entry = {"at": letter.died_at, "queue": origin, "reason": letter.reason, "exception": letter.exception}
+    entries = [entry, *_earlier(letter.text(names.HISTORY))][:MOST_HISTORY]
+    text = json.dumps(entries, separators=(",", ":"))
+    while len(text) > LONGEST_HISTORY and len(entries) > 1:
+        entries.pop()
+        text = json.dumps(entries, separators=(",", ":"))
+    return text if len(text) <= LONGEST_HISTORY else "[]"
+
+
+def _earlier(text: str | None) -> list[object]:
+    if not text or len(text) > 4 * LONGEST_HISTORY:
+        return []
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return entries if isinstance(entries, list) else []

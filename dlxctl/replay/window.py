@@ -1,0 +1,83 @@
+"""The window: deliveries whose copies are not confirmed yet. Pure; decides what may be acknowledged, and when.
+
+Rules. A delivery may be acknowledged only after its copy was confirmed and not returned. The broker sends a return
+before the confirm of the same copy. Confirms of two queues come out of order, so an `ack multiple` covers only the
+contiguous confirmed prefix, and nothing may be acknowledged "multiple" over a held delivery: it would be gone.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+from dlxctl.replay.origin import Held
+from dlxctl.wire.intake import Confirm
+
+SENT, DONE, KEPT = 0, 1, 2
+
+
+class Entry:
+    """One delivery under way: its tag, its copy's target, and `held` once it must stay."""
+
+    __slots__ = ("flagged", "held", "id", "state", "tag", "target")
+
+    def __init__(self, tag: int, target: str, identity: str, flagged: bool) -> None:
+        self.tag, self.target, self.id, self.flagged = tag, target, identity, flagged
+        self.state = SENT
+        self.held: Held | None = None
+
+
+class Window:
+    """Entries in the order of their tags; sequence numbers of copies count from 1 on this channel."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque()
+        self._by_sequence: dict[int, Entry] = {}
+        self._lowest = 1
+        self._lowest_kept: int | None = None
+
+    def __len__(self) -> int:
+        """Copies whose confirm is awaited."""
+        return len(self._by_sequence)
+
+    def keep(self, tag: int) -> None:
+        """This delivery stays unacknowledged; it was never published."""
+        if self._lowest_kept is None or tag < self._lowest_kept:
+            self._lowest_kept = tag
+
+    def sent(self, entry: Entry, sequence: int) -> None:
+        """A copy of the entry's delivery went out; entries come in the order of their tags."""
+        self._entries.append(entry)
+        self._by_sequence[sequence] = entry
+
+    def returned(self, sequence: int, held: Held) -> None:
+        """The copy reached no queue; its confirm follows."""
+        entry = self._by_sequence.get(sequence)
+        if entry is not None:
+            entry.held = held
+
+    def confirmed(self, confirm: Confirm, refused: Held) -> Iterator[Entry]:
+        """The entries that this confirm settles: moved, or held when returned before or refused now."""
+        first = self._lowest if confirm.multiple else confirm.sequence
+        for sequence in range(first, confirm.sequence + 1):
+            entry = self._by_sequence.pop(sequence, None)
+            if entry is None:
+                continue
+            if not confirm.ok and entry.held is None:
+                entry.held = refused
+            entry.state = DONE if entry.held is None else KEPT
+            yield entry
+        if confirm.multiple:
+            self._lowest = confirm.sequence + 1
+
+    def acknowledgements(self) -> Iterator[tuple[int, bool]]:
+        """(tag, multiple) of what may be acknowledged now; each is given out once."""
+        entries, prefix = self._entries, 0
+        while entries and entries[0].state != SENT:
+            entry = entries.popleft()
+            if entry.state == KEPT:
+                self.keep(entry.tag)
+            elif self._lowest_kept is None or entry.tag < self._lowest_kept:
+                prefix = entry.tag
+            else:
+                yield entry.tag, False
+        if prefix:
+            yield prefix, True
