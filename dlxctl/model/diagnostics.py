@@ -33,8 +33,34 @@ class Diagnostic:
     remedy: str
 
     def render(self, source: str) -> str:
-        """`topology.yaml:12:9: DLX203 cause Remedy`, one line; `source` is the name of the file."""
-        return f"{source}:{self.place.line}:{self.place.column}: {self.code} {self.cause} {self.remedy}".rstrip()
+        """`topology.yaml:12:9: DLX203 cause Remedy`, one line without control bytes; `source` names the file."""
+        line = f"{source}:{self.place.line}:{self.place.column}: {self.code} {self.cause} {self.remedy}"
+        return printable(line.rstrip())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a code stands for: one row of docs/checks.md. The tables are in `dlxctl.spec.rules` and `dlxctl.lint`."""
+
+    code: str
+    title: str
+    explanation: str
+    severity: Severity = Severity.ERROR
+
+    def at(self, place: Place, cause: str, remedy: str) -> Diagnostic:
+        """This rule, broken at `place`."""
+        return Diagnostic(code=self.code, severity=self.severity, place=place, cause=cause, remedy=remedy)
+
+
+def printable(text: str) -> str:
+    """`text` with every character that a terminal would obey, not show, written as its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def quoted(text: object, limit: int = 80) -> str:
+    """`text` between double quotes, cut after `limit` characters: how a diagnostic shows a name or a value."""
+    shown = str(text)
+    return f'"{shown[:limit]}..."' if len(shown) > limit else f'"{shown}"'
 
 
 class InvalidTopology(DlxctlError):

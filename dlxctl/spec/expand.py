@@ -1,0 +1,155 @@
+"""Layout -> Topology: the broker objects that a topology file asks for (docs/topology-file.md has the picture).
+
+What may be tuned later is set by policy, what *is* the queue by argument, because declared arguments can never change
+(406). A tier's TTL and return road, and the delivery limit that makes a dead-letter queue safe to look into, are
+arguments: no foreign policy may take them away.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dlxctl.model.attributes import BY_POLICY, SAFE_DELIVERY_LIMIT, Version
+from dlxctl.model.layout import DeadLetterQueue, Layout, SettingsMode, WorkQueue
+from dlxctl.model.topology import Binding, BrokerObject, Exchange, Queue, QueueType, Topology
+from dlxctl.spec.policies import Tunable, policies
+
+ASSUMED_VERSION: Version = (4, 0)
+"""The RabbitMQ version that is expanded for while none is known."""
+OWNER_HEADER = "dlxctl-owned-by"
+AT_LEAST_ONCE = {"dead-letter-strategy": "at-least-once", "overflow": "reject-publish"}
+"""Quorum only. One does not work without the other: with drop-head the broker falls back silently (facts 4.1)."""
+
+
+def expand(layout: Layout, *, version: Version = ASSUMED_VERSION) -> Topology:
+    """Everything that `layout` asks of a broker of `version`; policy keys that it would refuse are left out."""
+    expansion = _Expansion(layout, version)
+    objects = [*expansion.dead_letters(), *expansion.tiers(), *expansion.work()]
+    marks = [mark(layout, owned) for owned in objects if isinstance(owned, Exchange | Queue)]
+    owner = Exchange(name=layout.owner_exchange, type="headers", internal=True)
+    return Topology.of(layout.vhost, owner, *objects, *marks, *policies(layout.name, expansion.tunables))
+
+
+def mark(layout: Layout, owned: Exchange | Queue) -> Binding:
+    """The binding that says that `owned` is ours.
+
+    No message passes it: clients cannot publish to an internal exchange, and the header is one that no client sets. A
+    binding with nothing but `x-match: all` would match every message.
+    """
+    return Binding(
+        source=layout.owner_exchange,
+        destination=owned.name,
+        to_exchange=isinstance(owned, Exchange),
+        arguments={"x-match": "all", OWNER_HEADER: layout.name},
+    )
+
+
+def left_out(layout: Layout, version: Version) -> Iterator[tuple[WorkQueue, str]]:
+    """Work queues with a policy key that a broker of `version` would refuse, and the key."""
+    if layout.settings is SettingsMode.POLICY:
+        for queue in layout.work_queues.values():
+            yield from ((queue, key) for key in work_settings(queue, layout) if BY_POLICY[key].policy_since > version)
+
+
+def work_settings(queue: WorkQueue, layout: Layout) -> dict[str, Any]:
+    """The tunable settings of a work queue, by policy key: where its failures go, its limits."""
+    settings: dict[str, Any] = {}
+    if queue.dead_letter is not None:
+        settings |= {"dead-letter-exchange": layout.naming.dlx, "dead-letter-routing-key": queue.dead_letter}
+        if queue.type is QueueType.QUORUM and queue.overflow in (None, "reject-publish"):
+            settings |= AT_LEAST_ONCE
+    wanted = {
+        "overflow": queue.overflow,
+        "max-length": queue.max_length,
+        "delivery-limit": queue.delivery_limit,
+        "consumer-timeout": queue.consumer_timeout_ms,
+    }
+    return settings | {key: value for key, value in wanted.items() if value is not None}
+
+
+def dead_letter_settings(queue: DeadLetterQueue) -> dict[str, Any]:
+    """The tunable settings of a DLQ.
+
+    After its retention a message goes to the parking queue through the default exchange, at least once: it stays in
+    the DLQ until the parking queue has confirmed it. A full DLQ refuses rather than drops, so that dead letters wait
+    in their work queues.
+    """
+    settings: dict[str, Any] = {}
+    if queue.max_length is not None:
+        settings |= {"max-length": queue.max_length, "overflow": "reject-publish"}
+    if queue.retention_ms is not None and queue.parking is not None:
+        settings |= {"message-ttl": queue.retention_ms, "dead-letter-exchange": "", **AT_LEAST_ONCE}
+        settings["dead-letter-routing-key"] = queue.parking
+    return settings
+
+
+class _Expansion:
+    """One expansion: collects in `tunables` what policies are to set."""
+
+    def __init__(self, layout: Layout, version: Version) -> None:
+        self.layout, self.version = layout, version
+        self.tunables: list[Tunable] = []
+
+    def dead_letters(self) -> Iterator[BrokerObject]:
+        """The DLX with its safety net, the DLQs and their parking queues."""
+        naming, queues = self.layout.naming, self.layout.dead_letter_queues
+        if not queues:
+            return
+        yield Exchange(name=naming.dlx, type="direct", arguments={"alternate-exchange": naming.unrouted})
+        yield Exchange(name=naming.unrouted, type="fanout")
+        yield Binding(source=naming.unrouted, destination=next(iter(queues)))
+        safe = {"x-delivery-limit": SAFE_DELIVERY_LIMIT}
+        for name, queue in queues.items():
+            yield self._queue(name, QueueType.QUORUM, safe, dead_letter_settings(queue))
+            yield Binding(source=naming.dlx, destination=name, routing_key=name)
+        for parking in dict.fromkeys(queue.parking for queue in queues.values() if queue.parking):
+            yield Queue(name=parking, type=QueueType.QUORUM, arguments=safe)
+
+    def tiers(self) -> Iterator[BrokerObject]:
+        """An exchange and a queue for each delay. The routing key is the work queue's name, and takes it back there."""
+        for delay_ms in self.layout.tiers_ms:
+            name = self.layout.naming.tier(delay_ms)
+            arguments = {
+                "x-message-ttl": delay_ms,
+                "x-dead-letter-exchange": "",
+                "x-dead-letter-strategy": "at-least-once",
+                "x-overflow": "reject-publish",
+            }
+            yield Exchange(name=name, type="fanout")
+            yield Queue(name=name, type=QueueType.QUORUM, arguments=arguments)
+            yield Binding(source=name, destination=name)
+
+    def work(self) -> Iterator[BrokerObject]:
+        """Public exchanges, work queues and the bindings between them."""
+        for exchange in self.layout.exchanges.values():
+            yield Exchange(
+                name=exchange.name, type=exchange.type, durable=exchange.durable, arguments=exchange.arguments
+            )
+        for queue in self.layout.work_queues.values():
+            fixed: dict[str, Any] = {"x-max-priority": queue.priority} if queue.priority is not None else {}
+            if queue.single_active_consumer:
+                fixed["x-single-active-consumer"] = True
+            settings = work_settings(queue, self.layout)
+            yield self._queue(queue.name, queue.type, fixed, settings, extra=queue.arguments)
+            for binding in queue.bindings:
+                yield Binding(
+                    source=binding.exchange,
+                    destination=queue.name,
+                    routing_key=binding.routing_key,
+                    arguments=binding.arguments,
+                )
+
+    def _queue(
+        self,
+        name: str,
+        type_: QueueType,
+        fixed: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        extra: Mapping[str, Any] | None = None,
+    ) -> Queue:
+        """The queue, with `settings` noted for a policy or put into its arguments, as the layout asks."""
+        if self.layout.settings is SettingsMode.POLICY:
+            known = {key: value for key, value in settings.items() if BY_POLICY[key].policy_since <= self.version}
+            self.tunables.append(Tunable(queue=name, type=type_, definition=known))
+            return Queue(name=name, type=type_, arguments={**fixed, **(extra or {})})
+        declared = {BY_POLICY[key].argument: value for key, value in settings.items()}
+        return Queue(name=name, type=type_, arguments={**fixed, **declared, **(extra or {})})
