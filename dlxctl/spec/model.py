@@ -83,7 +83,7 @@ class QueueForm(Section):
     single_active_consumer: bool = False
     """Whether one consumer at a time gets the messages, which keeps their order."""
     consumer_timeout: Duration | None = None
-    """How long a worker may hold a message unacknowledged; quorum only, RabbitMQ 4.0 and later."""
+    """How long a worker may hold a message unacknowledged; RabbitMQ 4.0 and later."""
     priority: int | None = Field(default=None, ge=1, le=255)
     """Highest message priority, classic only; costs memory for each level."""
     bindings: list[BindingForm] = Field(default_factory=list)
