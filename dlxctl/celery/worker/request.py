@@ -1,0 +1,35 @@
+"""Where Celery would reject a failed task to its DLX, put a copy there that says how it failed.
+
+Runs in the worker's main process, which alone has the original bytes and the acknowledgement. Celery has by then
+stored the state and sent signals and errbacks, in the pool's process as always.
+"""
+
+from typing import Any
+
+from celery.worker import request as celery_request
+
+from dlxctl.celery.worker.dead_letter import publish_dead_letter
+from dlxctl.celery.worker.strategy import QUEUE
+
+
+class Request(celery_request.Request):  # type: ignore[misc]
+    """Named by `RetryTask.Request`. The copy is confirmed before the original is acknowledged."""
+
+    _failure: Any = None
+
+    def __init__(self, message: Any, **options: Any) -> None:
+        super().__init__(message, **options)
+        self._delivery_info[QUEUE] = message.delivery_info.get(QUEUE)
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        """Celery's callback; remembers the failure for `reject`."""
+        self._failure = exc_info
+        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def reject(self, requeue: bool = False) -> None:
+        """Give the message back. A final failure is acknowledged instead, once its copy lies behind the DLX."""
+        final = self._failure is not None and not requeue and not self.acknowledged
+        if final and publish_dead_letter(self, self._failure):
+            self.acknowledge()
+        else:
+            super().reject(requeue=requeue)
