@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dlxctl.broker.address import Access, access
-from tests.brokers import RunningBroker, asked_versions, obtain
+from tests.brokers import NoBroker, RunningBroker, asked_versions, obtain
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,6 +25,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "broker" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.broker)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have the brokers before the first test: making one may take minutes, which no test's timeout should pay for."""
+    if session.config.option.collectonly or not any(item.get_closest_marker("broker") for item in session.items):
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    try:
+        with capture.global_and_fixture_disabled():
+            for version in asked_versions():
+                obtain(version)
+    except NoBroker as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.TESTS_FAILED)
 
 
 @pytest.fixture(scope="session")
