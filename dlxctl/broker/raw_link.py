@@ -63,7 +63,7 @@ class RawLink:
         if self._consumer:
             tag, self._consumer = self._consumer, ""
             with converted("ending the consumer"):
-                self._channel._impl.basic_cancel(tag)  # the blocking form would requeue what it thinks is pending
+                self._channel.basic_cancel(tag)
 
     def publish(self, exchange: bytes, routing_key: bytes, header: bytes, body: bytes) -> int:
         method = self._methods.get((exchange, routing_key))
