@@ -1,1 +1,24 @@
-"""Rules over a Layout and its Topology, each with a stable code; pure."""
+"""Offline rules about a topology file that is well-formed: is it safe, and is it likely what was meant? Pure.
+
+Every rule is a small function with a row in `CHECKS`; docs/checks.md is generated from the rows.
+"""
+
+from dlxctl.lint import arguments, names, roads, settings, usage
+from dlxctl.lint.checks import Check
+from dlxctl.model.diagnostics import Diagnostic, Rule
+from dlxctl.model.layout import Layout
+from dlxctl.model.topology import Topology
+
+CHECKS: tuple[Check, ...] = tuple(
+    value
+    for module in (names, settings, arguments, roads, usage)
+    for value in vars(module).values()
+    if isinstance(value, Check)
+)
+RULES: tuple[Rule, ...] = tuple(sorted((check.rule for check in CHECKS), key=lambda rule: rule.code))
+
+
+def run(layout: Layout, topology: Topology) -> tuple[Diagnostic, ...]:
+    """Everything that the rules find in `layout` and its expansion `topology`, in the order of the file."""
+    found = (diagnostic for check in CHECKS for diagnostic in check(layout, topology))
+    return tuple(sorted(found, key=lambda diagnostic: (diagnostic.place, diagnostic.code)))
