@@ -44,8 +44,8 @@ def exchange_names_differ(layout: Layout, topology: Topology) -> Iterator[Findin
 @error(
     "DLX303",
     "A name is reserved",
-    "Names that begin with `dlxctl.` are dlxctl's marks and locks; `celery_delayed_*`, `celeryev` and `*.celery.pidbox` are "
-    "queues that Celery declares itself.",
+    "Names that begin with `dlxctl.` are dlxctl's own; `celery_delayed_*`, `celeryev` and `*.celery.pidbox` "
+    "are queues that Celery declares itself.",
 )
 def names_are_free(layout: Layout, topology: Topology) -> Iterator[Finding]:
     """No declared name is one that dlxctl or Celery uses."""

@@ -15,8 +15,8 @@ SHORT_CONSUMER_TIMEOUT_MS = 60_000
     "DLX310",
     "A setting that the queue's type does not have",
     "Priorities are for classic queues, delivery limits for quorum queues; `reject-publish-dlx` is classic only. "
-    "RabbitMQ refuses such an argument, and ignores a whole policy because of one such key. In arguments, 4.3 refuses a "
-    "consumer timeout on classic queues.",
+    "RabbitMQ refuses such an argument, and ignores a whole policy because of one such key. In arguments, 4.3 refuses "
+    "a consumer timeout on classic queues.",
 )
 def settings_fit_the_type(layout: Layout, topology: Topology) -> Iterator[Finding]:
     """`priority`, `delivery_limit`, `overflow` and `consumer_timeout` against the queue's type."""
