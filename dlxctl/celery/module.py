@@ -49,8 +49,14 @@ def _code(name: str, value: Any) -> str:
     if isinstance(value, tuple) and all(isinstance(entry, QueueEntry) for entry in value):
         lines = "".join(f"    {_queue(entry)},\n" for entry in value)
         return f"{name} = (\n{lines})"
-    text = pformat(value, width=WIDTH, sort_dicts=False)
-    return f"{name} = {text}"
+    if isinstance(value, dict) and value:
+        lines = "".join(f"    {key!r}: {_literal(entry)},\n" for key, entry in value.items())
+        return f"{name} = {{\n{lines}}}"
+    return f"{name} = {_literal(value)}"
+
+
+def _literal(value: Any) -> str:
+    return pformat(value, width=WIDTH, compact=True, sort_dicts=False)
 
 
 def _queue(entry: QueueEntry) -> str:

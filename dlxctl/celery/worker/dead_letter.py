@@ -97,7 +97,8 @@ def _reason(error: BaseException, retries: int, task: Any, road: Road) -> Reason
         return Reason.REJECTED
     if isinstance(error, WorkerLostError):
         return Reason.WORKER_LOST
-    return Reason.RETRIES_SPENT if 0 < road.attempts <= retries else Reason.FAILED
+    limit = task.retry_limit(road)
+    return Reason.RETRIES_SPENT if retries and limit is not None and retries >= limit else Reason.FAILED
 
 
 def _name(kind: type) -> str:

@@ -6,6 +6,7 @@ header, never `x-death`, which brokers before 4.0 continue and later ones restar
 Celery's own machinery: `autoretry_for`, states, signals, errbacks, `max_retries`.
 """
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -64,6 +65,12 @@ class RetryTask(Task):  # type: ignore[misc]
         if request.called_directly or request.is_eager or self._is_builtin:
             return None
         return road_from(self.app, (request.delivery_info or {}).get("queue"))
+
+    def retry_limit(self, road: Road) -> int | None:
+        """How often a message on `road` is retried: the task's own `max_retries`, None for ever, else the ladder's."""
+        own = inspect.getattr_static(self, "max_retries")
+        limit: int | None = road.attempts if isinstance(own, _LadderAttempts) else self.max_retries
+        return limit
 
     @property
     def _is_builtin(self) -> bool:
