@@ -16,7 +16,8 @@ QUEUE_TYPES = ("classic", "quorum")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes `world` runs on the double and on both queue types of each asked version."""
     if "world" in metafunc.fixturenames:
-        worlds = [MEMORY, *(f"{version}:{kind}" for version in asked_versions() for kind in QUEUE_TYPES)]
+        real = [f"{version}:{kind}" for version in asked_versions() for kind in QUEUE_TYPES]
+        worlds = [MEMORY, *(pytest.param(name, marks=pytest.mark.broker) for name in real)]
         metafunc.parametrize("world", worlds, indirect=True)
 
 
