@@ -1,17 +1,18 @@
 """Rules about the roads of messages: through tiers, into dead-letter queues, and never into nothing."""
 
-import re
 from collections.abc import Iterator
-from typing import Any
 
 from dlxctl.lint.checks import Finding, error, warning
 from dlxctl.model.diagnostics import quoted
+from dlxctl.model.effective import delivery_limit
 from dlxctl.model.layout import Layout, WorkQueue, delay_text
-from dlxctl.model.topology import Queue, Topology
+from dlxctl.model.topology import Topology
 
 SHORT_DELAY_MS = 100
 """Under load messages leave a tier up to some 100 ms late (facts 6.1)."""
 SMALL_DELIVERY_LIMIT = 10_000
+LIMITING_VERSION = (4, 0)
+"""From here on a quorum queue has a limit even if nothing sets one."""
 EXCHANGE, KEY = "x-dead-letter-exchange", "x-dead-letter-routing-key"
 
 
@@ -59,7 +60,8 @@ def dead_letters_survive_a_look(layout: Layout, topology: Topology) -> Iterator[
     """A queue that gets dead letters by name has no small delivery limit."""
     for queue, exchange, key in _hand_made(layout):
         target = topology.queue(key or "") if exchange == "" and key != queue.name else None
-        if target is not None and 0 <= _delivery_limit(target, topology) < SMALL_DELIVERY_LIMIT:
+        limit = delivery_limit(topology, target, LIMITING_VERSION) if target is not None else None
+        if target is not None and limit is not None and limit < SMALL_DELIVERY_LIMIT:
             cause = f"queue {quoted(queue.name)} dead-letters to {quoted(target.name)}, whose delivery limit is small."
             place = layout.place("queues", queue.name, "arguments", KEY)
             yield Finding(place, cause, "Use dead_letter: its queues are safe to look into.")
@@ -137,10 +139,3 @@ def _hand_made(layout: Layout) -> Iterator[tuple[WorkQueue, str, str | None]]:
         exchange, key = queue.arguments.get(EXCHANGE), queue.arguments.get(KEY)
         if isinstance(exchange, str):
             yield queue, exchange, key if isinstance(key, str) else None
-
-
-def _delivery_limit(queue: Queue, topology: Topology) -> int:
-    """The lowest of argument and policy; -1 where neither sets one that is a number."""
-    definitions: list[Any] = [p.definition for p in topology.policies.values() if re.search(p.pattern, queue.name)]
-    limits = [queue.arguments.get("x-delivery-limit"), *(d.get("delivery-limit") for d in definitions)]
-    return min((limit for limit in limits if isinstance(limit, int)), default=-1)

@@ -23,7 +23,7 @@ def read_layout(path: Path, environment: Mapping[str, str]) -> Layout:
 
 
 def checked(path: Path, environment: Mapping[str, str]) -> Checked:
-    """The layout, its topology and the warnings. Raises UsageError, and InvalidTopology as soon as there is one error."""
+    """The layout, its topology and the warnings. Raises UsageError, and InvalidTopology if any finding is an error."""
     layout, topology, found = examined(path, environment)
     if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
         raise InvalidTopology(layout.source, found)

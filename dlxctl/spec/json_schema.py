@@ -55,5 +55,5 @@ def _needs_variable(node: dict[str, Any]) -> bool:
 
 
 def _or_variable(node: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: node.pop(key) for key in ("description", "default") if key in node}
+    kept: dict[str, Any] = {key: node.pop(key) for key in ("description", "default") if key in node}
     return {**kept, "anyOf": [node, {"$ref": "#/definitions/Variable"}]}

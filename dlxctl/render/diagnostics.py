@@ -1,0 +1,67 @@
+"""Diagnostics as lines and as JSON, and the page of all checks (docs/checks.md)."""
+
+import json
+from collections.abc import Iterable
+
+from dlxctl import lint
+from dlxctl.model.diagnostics import Diagnostic, Rule, Severity
+from dlxctl.spec import rules
+
+ALL_RULES: tuple[Rule, ...] = tuple(sorted((*rules.RULES, *lint.RULES), key=lambda rule: rule.code))
+
+_HEAD = """\
+# Checks
+
+Generated from the rules by `dlxctl.render.diagnostics.checks_page`; do not edit.
+
+`dlxctl check` reports all of these at once, each with file, line, column, code, cause and remedy; `plan`, `apply` and
+`celery` refuse a file with errors. Codes are stable. DLX1xx is about the text and its form, DLX2xx about names that
+refer to each other, DLX3xx about what is safe and likely meant.
+
+An **error** must be fixed. A **warning** does not keep a file from being applied; `dlxctl check --strict` makes
+it an error.
+
+| code | severity | what | why |
+| --- | --- | --- | --- |
+"""
+
+
+def diagnostic_lines(source: str, diagnostics: Iterable[Diagnostic]) -> str:
+    """One line each: `topology.yaml:12:9: DLX203 cause Remedy`; warnings say so. '' for none."""
+    return "".join(f"{_line(source, diagnostic)}\n" for diagnostic in diagnostics)
+
+
+def diagnostics_json(source: str, diagnostics: Iterable[Diagnostic]) -> str:
+    """A JSON list of objects {file, line, column, code, severity, cause, remedy}; line and column count from 1."""
+    rows = [
+        {
+            "file": source,
+            "line": d.place.line,
+            "column": d.place.column,
+            "code": d.code,
+            "severity": str(d.severity),
+            "cause": d.cause,
+            "remedy": d.remedy,
+        }
+        for d in diagnostics
+    ]
+    return json.dumps(rows, indent=2)
+
+
+def checks_page() -> str:
+    """docs/checks.md."""
+    rows = (f"| {r.code} | {r.severity} | {_cell(r.title)} | {_cell(r.explanation)} |\n" for r in ALL_RULES)
+    return _HEAD + "".join(rows)
+
+
+def _line(source: str, diagnostic: Diagnostic) -> str:
+    line = diagnostic.render(source)
+    return line.replace(f" {diagnostic.code} ", f" {diagnostic.code} warning: ", 1) if _mild(diagnostic) else line
+
+
+def _mild(diagnostic: Diagnostic) -> bool:
+    return diagnostic.severity is Severity.WARNING
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
