@@ -16,11 +16,12 @@ DEFAULT_OUTPUT = "celery_topology.py"
 def module_text(layout: Layout, desired: Topology, *, namespace: str | None = None) -> str:
     """The module, ending in a newline; names are upper case after `namespace` and `_` where one is given (Django).
 
-    Raises UsageError where `celery:` contradicts `queues:`. Importing the module needs kombu and nothing of dlxctl.
+    Raises UsageError where `celery: extra` contradicts `queues:`. To import the module takes kombu, and no dlxctl.
     """
-    parts = [_header(layout, namespace), "from kombu import Queue"]
-    parts += [_assignment(setting, namespace) for setting in celery_settings(layout, desired)]
-    return "\n\n".join(parts) + "\n"
+    settings = celery_settings(layout, desired)
+    return f"{_header(layout, namespace)}\n\nfrom kombu import Queue\n" + "".join(
+        _assignment(setting, namespace) for setting in settings
+    )
 
 
 def _header(layout: Layout, namespace: str | None) -> str:
@@ -42,7 +43,7 @@ def _header(layout: Layout, namespace: str | None) -> str:
 def _assignment(setting: Setting, namespace: str | None) -> str:
     name = f"{namespace}_{setting.name}".upper() if namespace else setting.name
     comment = textwrap.fill(setting.why, WIDTH, initial_indent="# ", subsequent_indent="# ")
-    return f"{comment}\n{_code(name, setting.value)}".lstrip("\n")
+    return (f"\n{comment}\n" if comment else "") + _code(name, setting.value) + "\n"
 
 
 def _code(name: str, value: Any) -> str:

@@ -14,7 +14,7 @@ from dlxctl.model.layout import Layout, WorkQueue
 from dlxctl.model.topology import QueueType, Topology
 
 OURS = ("task_queues", "task_default_queue", "task_default_exchange", "task_routes", SETTING)
-"""Settings that follow from `queues:` alone; `celery:` may not contradict them."""
+"""Settings that follow from `queues:` alone; `celery: extra` may not contradict them."""
 
 CONSUMER = "dlxctl.celery.worker.consumer:Consumer"
 
@@ -38,14 +38,15 @@ class Setting:
 
 
 def celery_settings(layout: Layout, desired: Topology) -> tuple[Setting, ...]:
-    """Every setting, in the order of the module. Raises UsageError where `celery:` contradicts `queues:`."""
+    """Every setting, in the order of the module. Raises UsageError where `celery: extra` contradicts it."""
     extra = dict(layout.celery.extra)
     for name in OURS:
         if name in extra:
+            place = layout.place("celery", "extra", name)
             raise UsageError(
-                f"{layout.source}: celery: {name} cannot be set there",
+                f"{layout.source}:{place.line}:{place.column}: {name} cannot be set under celery: extra",
                 why="it follows from the queues of the file",
-                remedy="Use queues:, their tasks: and celery: default_queue.",
+                remedy="Use queues:, their tasks:, and celery: default_queue.",
             )
     transport = {"confirm_publish": True, **extra.pop("broker_transport_options", {})}
     settings = [*_queues(layout, desired), *_failures(layout, transport), *_worker(layout)]

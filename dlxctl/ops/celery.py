@@ -8,13 +8,12 @@ from pathlib import Path
 from dlxctl.celery.module import module_text
 from dlxctl.errors import UsageError
 from dlxctl.ops.topology_file import checked
-from dlxctl.spec.expand import expand
 
 
 def generate(file: Path, environment: Mapping[str, str], *, namespace: str | None = None) -> str:
     """The module for a topology file. Raises UsageError and InvalidTopology."""
-    layout = checked(file, environment)
-    return module_text(layout, expand(layout), namespace=namespace)
+    layout, desired, _warnings = checked(file, environment)
+    return module_text(layout, desired, namespace=namespace)
 
 
 def is_stale(output: Path, text: str) -> bool:
