@@ -1,0 +1,50 @@
+"""The seam between decisions and a broker's objects: what plan may do (`Reader`), and what apply may (`Admin`).
+
+Two implementations, held equal by tests/contract/test_admin.py: `management.Management`, a real broker, and
+`memory_admin.MemoryAdmin`, the double. Every call is idempotent: to repeat one changes nothing.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from dlxctl.model.server import ServerInfo
+from dlxctl.model.topology import Binding, Exchange, Policy, Queue, Topology
+
+
+class Reader(Protocol):
+    """One vhost, read only. Every method raises BrokerUnavailable, BrokerRefused or NotFound (the vhost)."""
+
+    def server(self) -> ServerInfo:
+        """Which broker this is, and which user we are there."""
+
+    def read(self) -> Topology:
+        """Everything in the vhost but the default exchange and its bindings."""
+
+
+class Lock(Protocol):
+    """A lock that is held while its connection lives."""
+
+    def confirm(self) -> None:
+        """Raises BrokerUnavailable when the lock was lost; to be called every few seconds, for the heartbeats."""
+
+
+class Admin(Reader, Protocol):
+    """One vhost, to be changed. Refusals (permission, inequivalent or invalid arguments) raise BrokerRefused."""
+
+    def declare_exchange(self, exchange: Exchange) -> None:
+        """Create `exchange`; nothing if it exists so."""
+
+    def declare_queue(self, queue: Queue) -> None:
+        """Create `queue`; nothing if it exists so."""
+
+    def bind(self, binding: Binding) -> None:
+        """Create `binding`; nothing if it exists. Raises NotFound when either end is missing."""
+
+    def put_policy(self, policy: Policy) -> None:
+        """Create `policy`, or replace the one of that name."""
+
+    def delete_policy(self, name: str) -> None:
+        """Delete the policy called `name`; nothing if there is none."""
+
+    def lock(self, queue: str, *, purpose: str) -> AbstractContextManager[Lock]:
+        """Hold the exclusive queue `queue` for the block. Raises Locked, naming the holder where the broker tells."""

@@ -1,0 +1,171 @@
+"""`Admin` on a real broker: objects through the management API, the lock through AMQP.
+
+Rules: https://www.rabbitmq.com/docs/http-api-reference, and which tag each call needs, facts 11.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any, TypeVar
+
+from dlxctl.broker import http_failures, observed
+from dlxctl.broker.address import Access
+from dlxctl.broker.admin import Lock
+from dlxctl.broker.amqp import connection_name
+from dlxctl.broker.http import Answer, Http
+from dlxctl.broker.lock import exclusive
+from dlxctl.errors import BrokerRefused, DlxctlError, NotFound
+from dlxctl.model.diagnostics import printable, quoted
+from dlxctl.model.server import ServerInfo
+from dlxctl.model.topology import Binding, Exchange, Policy, Queue, Topology
+
+Parsed = TypeVar("Parsed")
+_LIGHT = "disable_stats=true&enable_queue_totals=true"
+
+
+class Management:
+    """The vhost of `access`. One connection pool; nothing is sent before the first call."""
+
+    def __init__(self, access: Access) -> None:
+        self._access, self._vhost = access, access.vhost
+        self._address = access.management
+        self._http = Http(access.management)
+
+    def server(self) -> ServerInfo:
+        """Which broker this is, and which user we are there; asked once."""
+        return self._server
+
+    def read(self) -> Topology:
+        """Everything in the vhost but the default exchange and its bindings."""
+        admin = "administrator" in self._server.tags
+        exchange_rows = self._rows("exchanges", query="disable_stats=true")
+        queue_rows = self._rows("queues", query=_LIGHT)
+        binding_rows, policy_rows = self._rows("bindings"), self._rows("policies")
+        operator_rows = self._rows("operator-policies") if admin else []
+
+        def build() -> Topology:
+            operators = observed.policies(operator_rows) if admin else observed.hidden_operator_policies(queue_rows)
+            return Topology.of(
+                self._vhost,
+                *observed.exchanges(exchange_rows),
+                *observed.queues(queue_rows),
+                *observed.bindings(binding_rows),
+                *observed.policies(policy_rows),
+                operator_policies=tuple(operators),
+            )
+
+        return self._understood(build, "read")
+
+    def declare_exchange(self, exchange: Exchange) -> None:
+        """PUT /api/exchanges; 400 when it exists with other settings."""
+        body = {
+            "type": exchange.type,
+            "durable": exchange.durable,
+            "auto_delete": exchange.auto_delete,
+            "internal": exchange.internal,
+            "arguments": dict(exchange.arguments),
+        }
+        needs = "configure on the exchange, and with an alternate exchange read on it and write on that one"
+        answer = self._http.request("PUT", "exchanges", self._vhost, exchange.name, body=body)
+        self._accept(answer, f"declare exchange {quoted(exchange.name)}", needs)
+
+    def declare_queue(self, queue: Queue) -> None:
+        """PUT /api/queues; 400 when it exists with other settings, or its type does not know an argument."""
+        body = {"durable": queue.durable, "auto_delete": queue.auto_delete, "arguments": dict(queue.arguments)}
+        needs = "configure on the queue, and with a dead-letter exchange read on it and write on that one"
+        answer = self._http.request("PUT", "queues", self._vhost, queue.name, body=body)
+        self._accept(answer, f"declare queue {quoted(queue.name)}", needs)
+
+    def bind(self, binding: Binding) -> None:
+        """POST /api/bindings, which is idempotent."""
+        body = {"routing_key": binding.routing_key, "arguments": dict(binding.arguments)}
+        kind = "e" if binding.to_exchange else "q"
+        path = ("bindings", self._vhost, "e", binding.source, kind, binding.destination)
+        what = f"bind {quoted(binding.destination)} to exchange {quoted(binding.source)}"
+        self._accept(self._http.request("POST", *path, body=body), what, "read on the source, write on the destination")
+
+    def put_policy(self, policy: Policy) -> None:
+        """PUT /api/policies; needs the tag `policymaker`."""
+        body = {
+            "pattern": policy.pattern,
+            "apply-to": policy.apply_to,
+            "priority": policy.priority,
+            "definition": dict(policy.definition),
+        }
+        answer = self._http.request("PUT", "policies", self._vhost, policy.name, body=body)
+        self._accept_policy(answer, f"set policy {quoted(policy.name)}")
+
+    def delete_policy(self, name: str) -> None:
+        """DELETE /api/policies; one that is not there is fine."""
+        answer = self._http.request("DELETE", "policies", self._vhost, name)
+        if answer.status != 404:
+            self._accept_policy(answer, f"delete policy {quoted(name)}")
+
+    def lock(self, queue: str, *, purpose: str) -> AbstractContextManager[Lock]:
+        """Hold the exclusive queue `queue` over an AMQP connection."""
+        return exclusive(self._access, queue, purpose=purpose, holder=lambda: self._holder(purpose))
+
+    @cached_property
+    def _server(self) -> ServerInfo:
+        whoami = self._http.request("GET", "whoami")
+        if whoami.status == 401:
+            raise http_failures.not_admitted(self._address, whoami.reason)
+        overview = self._http.request("GET", "overview", query="disable_stats=true")
+
+        def build() -> ServerInfo:
+            tags = whoami.data["tags"]
+            return ServerInfo(
+                version=_version(overview.data["rabbitmq_version"]),
+                cluster_name=str(overview.data.get("cluster_name", "")),
+                user=str(whoami.data["name"]),
+                tags=frozenset(tags.split(",") if isinstance(tags, str) else tags),
+            )
+
+        return self._understood(build, "overview")
+
+    def _rows(self, kind: str, *, query: str = "") -> list[dict[str, Any]]:
+        answer = self._http.request("GET", kind, self._vhost, query=query)
+        if answer.status == 404:
+            raise http_failures.vhost_missing(self._address, self._vhost, answer.error)
+        self._accept(answer, f"read the {kind} of vhost {quoted(self._vhost)}", "permissions in the vhost")
+        if not isinstance(answer.data, list):
+            raise http_failures.garbage(self._address, f"GET {kind}")
+        return answer.data
+
+    def _accept(self, answer: Answer, what: str, needs: str) -> None:
+        """Nothing for a success; `what` is an infinitive with its object."""
+        if answer.status < 300:
+            return
+        if answer.status in (401, 403):
+            raise http_failures.not_permitted(self._address, self._vhost, what, answer.reason, needs)
+        why = answer.reason or f"the management API answered {answer.status}"
+        error = NotFound if answer.status == 404 else BrokerRefused
+        raise error(f"the broker refused to {what}", why=why, remedy="`dlxctl plan` shows what the broker has.")
+
+    def _accept_policy(self, answer: Answer, what: str) -> None:
+        if answer.status == 401 and not self._server.may_set_policies:
+            raise http_failures.no_policy_tag(self._address.user)
+        self._accept(answer, what, "permissions in the vhost")
+
+    def _holder(self, purpose: str) -> str:
+        """The connections called as ours would be, but not ours; statistics of the lock queue itself lag 5 s."""
+        try:
+            answer = self._http.request("GET", "vhosts", self._vhost, "connections")
+            rows: Iterable[dict[str, Any]] = answer.data or []
+            names = (str(row.get("client_properties", {}).get("connection_name", "")) for row in rows)
+            others = sorted({name for name in names if name.startswith(f"dlxctl {purpose} (")})
+        except (DlxctlError, AttributeError):
+            return ""
+        return ", ".join(printable(name) for name in others if name != connection_name(purpose))
+
+    def _understood(self, build: Callable[[], Parsed], asked: str) -> Parsed:
+        """What `build` makes of the answers; whatever it trips over means that they are not the API's."""
+        try:
+            return build()
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise http_failures.garbage(self._address, asked) from None
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """`4.0.5`, `4.1.0-rc.1` -> the leading numbers; a suffix does not count."""
+    return tuple(int(part) for part in text.split("-")[0].split("+")[0].split("."))
