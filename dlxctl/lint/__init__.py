@@ -3,9 +3,11 @@
 Every rule is a small function with a row in `CHECKS`; docs/checks.md is generated from the rows.
 """
 
+from itertools import islice
+
 from dlxctl.lint import arguments, names, roads, settings, usage
 from dlxctl.lint.checks import Check
-from dlxctl.model.diagnostics import Diagnostic, Rule
+from dlxctl.model.diagnostics import MOST_REPORTED, Diagnostic, Rule
 from dlxctl.model.layout import Layout
 from dlxctl.model.topology import Topology
 
@@ -20,5 +22,5 @@ RULES: tuple[Rule, ...] = tuple(sorted((check.rule for check in CHECKS), key=lam
 
 def run(layout: Layout, topology: Topology) -> tuple[Diagnostic, ...]:
     """Everything that the rules find in `layout` and its expansion `topology`, in the order of the file."""
-    found = (diagnostic for check in CHECKS for diagnostic in check(layout, topology))
+    found = (diagnostic for check in CHECKS for diagnostic in islice(check(layout, topology), MOST_REPORTED))
     return tuple(sorted(found, key=lambda diagnostic: (diagnostic.place, diagnostic.code)))

@@ -73,7 +73,7 @@ def delays_are_reached(layout: Layout, topology: Topology) -> Iterator[Finding]:
     for name, ladder in layout.ladders.items():
         if ladder.attempts < len(ladder.delays_ms):
             unused = delay_text(ladder.delays_ms[ladder.attempts])
-            cause = f"ladder {quoted(name)} has {ladder.attempts} attempts and so never reaches its delay {unused}."
+            cause = f"ladder {quoted(name)} has attempts: {ladder.attempts} and so never reaches its delay {unused}."
             remedy = f"Raise attempts to {len(ladder.delays_ms)}, or remove delays."
             yield Finding(layout.place("retry", name, "attempts"), cause, remedy)
 

@@ -80,7 +80,7 @@ def quorum_queues_have_a_delivery_limit(layout: Layout, topology: Topology) -> I
 def work_queues_dead_letter(layout: Layout, topology: Topology) -> Iterator[Finding]:
     """Each work queue has a DLQ; silence about it is an error already (DLX204)."""
     for queue in layout.work_queues.values():
-        if queue.dead_letter is None and "x-dead-letter-exchange" not in queue.arguments:
+        if _refuses_dead_letters(queue, layout) and "x-dead-letter-exchange" not in queue.arguments:
             cause = f"queue {quoted(queue.name)} has no dead-letter queue; its failures vanish."
             place = layout.place("queues", queue.name, "dead_letter")
             yield Finding(place, cause, "Name one, if failures of these tasks matter.")
@@ -109,9 +109,15 @@ def consumer_timeouts_are_long(layout: Layout, topology: Topology) -> Iterator[F
 def retrying_queues_dead_letter(layout: Layout, topology: Topology) -> Iterator[Finding]:
     """A queue with a ladder has a DLQ."""
     for queue in layout.work_queues.values():
-        if queue.retry is not None and queue.dead_letter is None:
+        if queue.retry is not None and _refuses_dead_letters(queue, layout):
             cause = (
                 f"queue {quoted(queue.name)} retries through {quoted(queue.retry)} and then has no dead-letter queue."
             )
             place = layout.place("queues", queue.name, "dead_letter")
             yield Finding(place, cause, "Name a dead-letter queue, or say retry: null too.")
+
+
+def _refuses_dead_letters(queue: WorkQueue, layout: Layout) -> bool:
+    """Whether `dead_letter: null` was said, for the queue or in `defaults`; silence is DLX204 already."""
+    said = {("queues", queue.name, "dead_letter"), ("defaults", "dead_letter")}
+    return queue.dead_letter is None and not said.isdisjoint(layout.places)

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from dlxctl.errors import DlxctlError, ExitCode
 
+MOST_REPORTED = 100
+"""So many problems of one step or rule are reported, so that a hostile file costs no more than a second."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
@@ -33,8 +36,9 @@ class Diagnostic:
     remedy: str
 
     def render(self, source: str) -> str:
-        """`topology.yaml:12:9: DLX203 cause Remedy`, one line without control bytes; `source` names the file."""
-        line = f"{source}:{self.place.line}:{self.place.column}: {self.code} {self.cause} {self.remedy}"
+        """`topology.yaml:12:9: DLX203 cause Remedy`, without control bytes; a warning says so after its code."""
+        code = f"{self.code} warning:" if self.severity is Severity.WARNING else self.code
+        line = f"{source}:{self.place.line}:{self.place.column}: {code} {self.cause} {self.remedy}"
         return printable(line.rstrip())
 
 

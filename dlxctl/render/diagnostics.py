@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from dlxctl import lint
-from dlxctl.model.diagnostics import Diagnostic, Rule, Severity
+from dlxctl.model.diagnostics import Diagnostic, Rule
 from dlxctl.spec import rules
 
 ALL_RULES: tuple[Rule, ...] = tuple(sorted((*rules.RULES, *lint.RULES), key=lambda rule: rule.code))
@@ -27,8 +27,8 @@ it an error.
 
 
 def diagnostic_lines(source: str, diagnostics: Iterable[Diagnostic]) -> str:
-    """One line each: `topology.yaml:12:9: DLX203 cause Remedy`; warnings say so. '' for none."""
-    return "".join(f"{_line(source, diagnostic)}\n" for diagnostic in diagnostics)
+    """One line each: `topology.yaml:12:9: DLX203 cause Remedy`. '' for none."""
+    return "".join(f"{diagnostic.render(source)}\n" for diagnostic in diagnostics)
 
 
 def diagnostics_json(source: str, diagnostics: Iterable[Diagnostic]) -> str:
@@ -52,15 +52,6 @@ def checks_page() -> str:
     """docs/checks.md."""
     rows = (f"| {r.code} | {r.severity} | {_cell(r.title)} | {_cell(r.explanation)} |\n" for r in ALL_RULES)
     return _HEAD + "".join(rows)
-
-
-def _line(source: str, diagnostic: Diagnostic) -> str:
-    line = diagnostic.render(source)
-    return line.replace(f" {diagnostic.code} ", f" {diagnostic.code} warning: ", 1) if _mild(diagnostic) else line
-
-
-def _mild(diagnostic: Diagnostic) -> bool:
-    return diagnostic.severity is Severity.WARNING
 
 
 def _cell(text: str) -> str:

@@ -5,8 +5,9 @@ Three steps, each of which reports all it finds: the text (`reader`), the form (
 """
 
 from collections.abc import Mapping
+from itertools import islice
 
-from dlxctl.model.diagnostics import Diagnostic, InvalidTopology
+from dlxctl.model.diagnostics import MOST_REPORTED, Diagnostic, InvalidTopology
 from dlxctl.model.layout import Layout
 from dlxctl.spec.build import layout_of
 from dlxctl.spec.form import check_form
@@ -42,4 +43,4 @@ def parse(
     if form is None or any(problem.code not in NON_FATAL for problem in problems):
         raise InvalidTopology(source, problems)
     layout = layout_of(form, source=source, places=document.places)
-    return layout, (*problems, *check_references(form, layout))
+    return layout, (*problems, *islice(check_references(form, layout), MOST_REPORTED))

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from dlxctl.model.diagnostics import Diagnostic, Place, quoted
+from dlxctl.model.diagnostics import MOST_REPORTED, Diagnostic, Place, quoted
 from dlxctl.model.layout import Path
 from dlxctl.spec import rules
 from dlxctl.spec.complaints import complaint, path_text
@@ -50,9 +50,11 @@ def check_form(document: Document) -> tuple[TopologyForm | None, list[Diagnostic
         except ValidationError as error:
             errors: list[Any] = error.errors(include_url=False)
         unknown = [tuple(e["loc"]) for e in errors if e["type"] == "extra_forbidden"]
+        too_many, unknown = len(unknown) > MOST_REPORTED, unknown[:MOST_REPORTED]
         problems += (_unknown_key(path, document) for path in unknown)
-        if not unknown:
-            found = (complaint(e, _place(tuple(e["loc"]), document)) for e in errors)
+        if not unknown or too_many:
+            others = [e for e in errors if e["type"] != "extra_forbidden"][:MOST_REPORTED]
+            found = (complaint(e, _place(tuple(e["loc"]), document)) for e in others)
             problems += (problem for problem in found if problem.place not in known)
             return None, problems
         for path in unknown:

@@ -19,7 +19,7 @@ from dlxctl.spec import rules
 from dlxctl.spec.variables import VariableProblem, substitute
 
 MAX_BYTES = 1 << 20
-MAX_NODES = 50_000
+MAX_NODES = 20_000
 MAX_DEPTH = 20
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -53,7 +53,7 @@ def read(text: str, environment: Mapping[str, str]) -> Document:
         document.problems.append(refusal.diagnostic)
         return document
     except yaml.YAMLError as error:
-        document.problems.append(_syntax_problem(error))
+        document.problems.append(_syntax_problem(error, text))
         return document
     if not isinstance(root, yaml.MappingNode):
         document.problems.append(_not_a_mapping(root))
@@ -123,7 +123,7 @@ class _Builder:
                 items = enumerate(node.value)
                 return [self.value(item, (*path, index), (*within, id(node))) for index, item in items]
             case yaml.ScalarNode():
-                return self._scalar(node, place)
+                return self._scalar(node, path)
         raise AssertionError(node)
 
     def _guard(self, node: yaml.Node, place: Place, within: tuple[int, ...]) -> None:
@@ -152,12 +152,12 @@ class _Builder:
             result[key] = self.value(value_node, (*path, key), within)
         return result
 
-    def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
         text = node.value
         try:
             text = substitute(text, self.environment)
         except VariableProblem as problem:
-            self._problem(rules.VARIABLE, place, problem.cause, problem.remedy)
+            self._problem(rules.VARIABLE, self.document.places[path], problem.cause, problem.remedy)
         return text if node.style else _typed(text)  # libyaml says "" for plain, PyYAML None
 
     def _problem(self, rule: Rule, place: Place, cause: str, remedy: str) -> None:
@@ -185,10 +185,12 @@ def _not_a_mapping(root: yaml.Node | None) -> Diagnostic:
     return rules.NOT_A_MAPPING.at(_place(root.start_mark), f"the file holds {what}, not a mapping.", remedy)
 
 
-def _syntax_problem(error: yaml.YAMLError) -> Diagnostic:
+def _syntax_problem(error: yaml.YAMLError, text: str) -> Diagnostic:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     reason = getattr(error, "problem", None) or "it cannot be read"
     tab = "\\t" in reason
     remedy = "Indent with spaces, never with tabs." if tab else "Look at this line and the one before it."
-    place = _place(mark) if mark else Place(1, 1)
+    lines = text.split("\n")
+    end = Place(len(lines), len(lines[-1]) + 1)  # libyaml puts the end of an unfinished text one line too far
+    place = min(_place(mark), end) if mark else Place(1, 1)
     return rules.SYNTAX.at(place, f"this is not YAML: {reason}.", remedy)
