@@ -17,6 +17,7 @@ class RawConnection(SelectConnection):  # type: ignore[misc]  # pika has no type
     """A SelectConnection that can divert one channel."""
 
     intake: Intake | None = None
+    _frame_buffer: bytes
 
     def divert(self, channel: int) -> Intake:
         """From now on content, returns and confirms of `channel` go to the Intake that is returned."""

@@ -22,10 +22,10 @@ def groups_text(groups: Sequence[Group], now: float, width: int) -> str:
 
 def rows_text(rows: Sequence[Row], now: float, width: int) -> str:
     """One line a message, in the order of the queue."""
-    columns = ("id", "task", "origin", "reason", "exception", "message", "#tries", "#replays", "#age")
+    columns = ("=id", "task", "origin", "reason", "failure", "#tries", "#age")
     cells = (
-        (r.id or "-", r.task or "-", r.origin or "?", r.trouble or r.reason or "?", r.exception or "-",
-         r.message or "-", "-" if r.attempts is None else r.attempts, r.replays, _ago(r.died_at, now))
+        (r.id or "-", r.task or "-", r.origin or "?", r.trouble or r.reason or "?", _failure(r),
+         "-" if r.attempts is None else r.attempts, _ago(r.died_at, now))
         for r in rows
     )  # fmt: skip
     return table(columns, cells, width=width)
@@ -54,6 +54,10 @@ def row_json(row: Row) -> dict[str, Any]:
 def group_json(group: Group) -> dict[str, Any]:
     """One object a group; the keys are those of `Group`."""
     return asdict(group)
+
+
+def _failure(row: Row) -> str:
+    return ": ".join(part for part in (row.exception, row.message) if part) or "-"
 
 
 def _ago(at: int, now: float) -> str:

@@ -12,10 +12,12 @@ from dlxctl.render.escape import printable
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, width: int, colour: bool = False) -> str:
-    """A plain table; a column whose title starts with `#` is right-aligned and shown without the sign."""
+    """A plain table. A title that starts with `#` is a right-aligned column, one with `=` is never folded."""
     built = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for title in columns:
-        built.add_column(title.lstrip("#"), justify="right" if title.startswith("#") else "left", overflow="fold")
+        built.add_column(
+            title.lstrip("#="), justify="right" if title[0] == "#" else "left", overflow="fold", no_wrap=title[0] == "="
+        )
     for row in rows:
         built.add_row(*(Text(printable(str(cell))) for cell in row))
     target = io.StringIO()

@@ -7,7 +7,7 @@ from enum import StrEnum
 from dlxctl.errors import ExitCode
 from dlxctl.replay.origin import Held, Hold
 
-MOST_EXAMPLES = 5
+MOST_EXAMPLES = 3
 
 
 class Outcome(StrEnum):
@@ -62,7 +62,7 @@ class RunReport:
         """Count one held message."""
         self.held[held] += 1
         examples = self.examples.setdefault(held, [])
-        if identity and len(examples) < MOST_EXAMPLES:
+        if identity and identity not in examples and len(examples) < MOST_EXAMPLES:
             examples.append(identity)
 
     @property

@@ -6,7 +6,7 @@ Told by the topology file, by the observed topology of the management API, or by
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dlxctl.model.attributes import Version
+from dlxctl.model.attributes import SAFE_DELIVERY_LIMIT, Version
 from dlxctl.model.effective import delivery_limit, setting
 from dlxctl.model.layout import Layout
 from dlxctl.model.topology import Queue, QueueType, Topology
@@ -19,6 +19,7 @@ SAFE_LIMIT = 10_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """`queue_type` and `limit` are None where nobody told; `limit_known` tells None-for-never from None-for-unknown.
+    A queue that the file declares as dead-letter queue is taken to have the limit that `apply` gives it.
 
     `dropping`: queues that drop their oldest message when full. `queues`: every queue name known, None unknown.
     """
@@ -32,8 +33,8 @@ class Surroundings:
 
     @property
     def returning_is_dangerous(self) -> bool:
-        """Whether giving messages back to the queue can destroy them (facts 3.1)."""
-        return self.limit_known and self.limit is not None and self.limit < SAFE_LIMIT
+        """Whether giving messages back to the queue can destroy them, or nobody knows (facts 3.1)."""
+        return not self.limit_known or (self.limit is not None and self.limit < SAFE_LIMIT)
 
 
 def surroundings(queue: str, layout: Layout | None, observed: Topology | None, version: Version) -> Surroundings:
@@ -46,7 +47,8 @@ def surroundings(queue: str, layout: Layout | None, observed: Topology | None, v
     rules = OriginRules(skipped=skipped | {queue}, feeders=feeders - skipped if known else None)
     found = observed.queue(queue) if observed else None
     if observed is None or found is None:
-        return Surroundings(rules=rules)
+        ours = layout is not None and queue in _dead_letter_names(layout)
+        return Surroundings(rules=rules, limit=SAFE_DELIVERY_LIMIT if ours else None, limit_known=ours)
     return Surroundings(
         rules=rules,
         queue_type=found.type,

@@ -33,13 +33,16 @@ class Window:
         self._by_sequence: dict[int, Entry] = {}
         self._lowest = 1
         self._lowest_kept: int | None = None
+        self.kept: list[int] = []
+        """Tags that stay unacknowledged to the end, in the order in which that was decided."""
 
     def __len__(self) -> int:
         """Copies whose confirm is awaited."""
         return len(self._by_sequence)
 
     def keep(self, tag: int) -> None:
-        """This delivery stays unacknowledged; it was never published."""
+        """This delivery stays unacknowledged."""
+        self.kept.append(tag)
         if self._lowest_kept is None or tag < self._lowest_kept:
             self._lowest_kept = tag
 

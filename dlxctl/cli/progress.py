@@ -1,0 +1,66 @@
+"""How a run tells of itself while it goes on: a bar on a terminal, a line every ten seconds elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from dlxctl.cli.signals import Stop
+from dlxctl.replay.report import RunReport
+
+LINE_EVERY_S = 10.0
+
+
+class ReplayWatch:
+    """The `Watch` of a replay: passes the operator's wish to stop in, and progress out, to stderr."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._blocked = False
+        self._last_line = self._started = time.monotonic()
+        self._bar: Progress | None = None
+        if sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self._task = self._bar.add_task("replay", total=None, rate="")
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.asked
+
+    def __enter__(self) -> "ReplayWatch":
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def progress(self, report: RunReport, in_flight: int, blocked: str | None) -> None:
+        """Show where the run is; says at once when the broker starts or stops blocking publishers."""
+        self._tell_blocked(blocked)
+        done, total = report.moved_total + report.held_total, report.found
+        now = time.monotonic()
+        rate = f"{report.moved_total / max(now - self._started, 0.001):,.0f}/s"
+        if self._bar:
+            name = "blocked by the broker" if blocked else "stopping" if self.stopping else "replay"
+            self._bar.update(self._task, completed=done, total=total, rate=rate, description=name)
+        elif now - self._last_line >= LINE_EVERY_S:
+            self._last_line = now
+            held = f", {report.held_total:,} held" if report.held_total else ""
+            click.echo(f"dlxctl: {done:,} of {total:,} ({rate}{held}, {in_flight:,} under way)", err=True)
+
+    def _tell_blocked(self, blocked: str | None) -> None:
+        if bool(blocked) == self._blocked:
+            return
+        self._blocked = bool(blocked)
+        text = f"the broker blocks publishers ({blocked}); waiting" if blocked else "the broker takes messages again"
+        click.echo(f"dlxctl: {text}", err=True)

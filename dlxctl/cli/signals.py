@@ -1,0 +1,39 @@
+"""Ctrl-C and SIGTERM: the first asks the run to finish what is under way, the second ends the process at once."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from dlxctl.errors import ExitCode
+
+
+class Stop:
+    """Whether somebody asked to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def handle(self, _signal: int, _frame: FrameType | None) -> None:
+        """Signal handler."""
+        if self.asked:
+            # The broker returns what is unacknowledged; running on would only publish more.
+            os.write(2, b"\ndlxctl: ended at once; nothing is lost, run the same command again to go on\n")
+            os._exit(int(ExitCode.INTERRUPTED))
+        self.asked = True
+        click.echo("dlxctl: finishing what is under way; once more to end at once", err=True)
+
+
+@contextmanager
+def graceful() -> Iterator[Stop]:
+    """Within the block SIGINT and SIGTERM set `asked`; the old handlers come back after it."""
+    stop = Stop()
+    old = {number: signal.signal(number, stop.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

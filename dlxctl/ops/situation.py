@@ -1,0 +1,53 @@
+"""What is known about a dead-letter queue before anyone touches it, from the file and the broker, whichever answers."""
+
+from dataclasses import dataclass
+
+from dlxctl.broker.admin import Reader
+from dlxctl.errors import BrokerRefused, BrokerUnavailable, NotFound, RefusedForSafety
+from dlxctl.model.layout import Layout
+from dlxctl.replay.surroundings import Surroundings, surroundings
+
+UNKNOWN_VERSION = (4, 3)
+"""Taken when no one tells: the version on which returning a message costs most."""
+
+LIMIT_HAZARD = "delivery-limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """`remarks`: what could not be found out, one sentence each, for stderr."""
+
+    around: Surroundings
+    remarks: tuple[str, ...] = ()
+
+
+def situation(queue: str, layout: Layout | None, reader: Reader) -> Situation:
+    """Read what there is. A management API that does not answer is a remark, not an error; raises NotFound (vhost)."""
+    try:
+        version, observed = reader.server().version, reader.read()
+    except (BrokerUnavailable, BrokerRefused) as error:
+        remark = f"The management API did not help ({error.what}), so queue types and limits are not known."
+        return Situation(around=surroundings(queue, layout, None, UNKNOWN_VERSION), remarks=(remark,))
+    if observed.queue(queue) is None:
+        raise NotFound(
+            f"queue {queue!r} does not exist in vhost {observed.vhost!r}",
+            remedy="Name a dead-letter queue with --queue; `dlxctl plan` shows those of the topology file.",
+        )
+    return Situation(around=surroundings(queue, layout, observed, version))
+
+
+def refuse_danger(queue: str, around: Surroundings, allowed: frozenset[str], verb: str) -> None:
+    """Raise RefusedForSafety when returning messages to `queue` can destroy them and nobody allowed it."""
+    if not around.returning_is_dangerous or LIMIT_HAZARD in allowed:
+        return
+    if around.limit_known:
+        why = f"its delivery limit is {around.limit}: a message that is returned too often is dropped"
+        remedy = "Raise it first, which takes effect at once: dlxctl apply, or a policy with delivery-limit 1000000."
+    else:
+        why = "neither a topology file nor the management API tells its type and delivery limit"
+        remedy = "Name the file with --file, or the API with --management-url."
+    raise RefusedForSafety(
+        f"{verb} queue {queue!r} could destroy its messages",
+        why=why,
+        remedy=f"{remedy} To go on all the same: --allow {LIMIT_HAZARD}.",
+    )
