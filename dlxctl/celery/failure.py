@@ -19,6 +19,7 @@ class Reason(StrEnum):
     RETRY_UNROUTABLE = "retry-unroutable"
     REJECTED = "rejected"
     WORKER_LOST = "worker-lost"
+    TIME_LIMIT = "time-limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,11 @@ def crash(self):
     note(self)
     os._exit(3)
 
+@app.task(name="shop.orders.hang", bind=True, time_limit=1)
+def hang(self):
+    note(self)
+    time.sleep(60)
+
 @app.task(name="shop.orders.on_error", bind=True)
 def on_error(self, *args):
     note(self, "errback")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -73,6 +74,34 @@ def test_each_outcome_of_a_task_ends_where_it_should(shop: Shop) -> None:
     assert crashed.headers[names.REASON] == "worker-lost"
     first, second = (run["at"] for run in shop.runs() if run["task"] == "shop.orders.ask")
     assert second - first == pytest.approx(2, abs=0.7), "countdown=1.5 takes the nearest tier that is not shorter"
+
+
+def test_a_hard_time_limit_ends_as_one_dead_letter(shop: Shop) -> None:
+    """Celery alone requeues it, and on a classic queue would run it for ever; no setting changes that."""
+    with start_worker(shop.directory, environment=shop.environment):
+        shop.python("import app; app.hang.delay()")
+        [(letter, _)] = shop.take("dead_letter", 1)
+        wait_until(lambda: len(shop.runs("task_failure")) == 1)
+        assert shop.depth("orders") == 0
+    assert letter.headers[names.REASON] == "time-limit"
+    assert len(shop.runs()) == 1
+
+
+def test_connections_that_the_broker_closed_cost_nothing(
+    broker: RunningBroker, vhost: str, url: str, tmp_path: Path
+) -> None:
+    """Brokers close idle connections; the next retry and the next dead letter are published all the same."""
+    shop = open_shop(broker, vhost, url, tmp_path)
+    with start_worker(shop.directory, environment=shop.environment, concurrency=1) as worker:
+        shop.python("import app; app.ask.delay()")
+        shop.take("dead_letter", 1)
+        before = worker.log.count("Connected to")
+        for connection in broker.api("GET", f"vhosts/{vhost}/connections"):
+            broker.api("DELETE", f"connections/{quote(connection['name'])}")
+        wait_until(lambda: worker.log.count("Connected to") > before)
+        shop.python("import app; app.ask.delay()")
+        [(letter, _)] = shop.take("dead_letter", 1)
+    assert letter.headers[names.REASON] == "retries-spent"
 
 
 def test_a_retry_returns_to_its_own_queue_and_to_no_other(shop: Shop) -> None:

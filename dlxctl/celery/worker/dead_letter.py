@@ -6,7 +6,7 @@ from typing import Any
 
 from amqp.exceptions import NotFound
 from billiard.einfo import ExceptionWithTraceback
-from celery.exceptions import Reject, WorkerLostError
+from celery.exceptions import Reject, TimeLimitExceeded, WorkerLostError
 from celery.utils.serialization import get_pickled_exception
 
 from dlxctl.celery.failure import Failure, Reason, failure_headers
@@ -49,10 +49,20 @@ def publish_dead_letter(request: Any, exc_info: Any) -> bool:
 def _publish(request: Any, road: Road, headers: dict[str, Any]) -> None:
     """To the DLX; while that is missing, straight to the DLQ: a classic queue would drop the rejected original."""
     try:
-        _publish_to(str(road.dlx), request, road, headers)
+        _publish_anew(str(road.dlx), request, road, headers)
     except NotFound:
         logger.error("dlxctl: exchange %r is missing; run dlxctl apply", road.dlx)
-        _publish_to("", request, road, headers)
+        _publish_anew("", request, road, headers)
+
+
+def _publish_anew(exchange: str, request: Any, road: Road, headers: dict[str, Any]) -> None:
+    """Once more where the pool's connection was dead: brokers close one that lay idle. A timeout is not repeated."""
+    try:
+        _publish_to(exchange, request, road, headers)
+    except TimeoutError:
+        raise
+    except request.connection_errors:
+        _publish_to(exchange, request, road, headers)
 
 
 def _publish_to(exchange: str, request: Any, road: Road, headers: dict[str, Any]) -> None:
@@ -69,8 +79,6 @@ def _publish_to(exchange: str, request: Any, road: Road, headers: dict[str, Any]
             content_encoding=message.content_encoding,
             headers=headers,
             timeout=CONFIRM_SECONDS,
-            retry=True,
-            retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0},
             **{name: value for name, value in message.properties.items() if name not in NOT_COPIED},
         )
 
@@ -97,6 +105,8 @@ def _reason(error: BaseException, retries: int, task: Any, road: Road) -> Reason
         return Reason.REJECTED
     if isinstance(error, WorkerLostError):
         return Reason.WORKER_LOST
+    if isinstance(error, TimeLimitExceeded):
+        return Reason.TIME_LIMIT
     limit = task.retry_limit(road)
     return Reason.RETRIES_SPENT if retries and limit is not None and retries >= limit else Reason.FAILED
 

@@ -17,13 +17,16 @@ def require_confirms(app: Any) -> None:
 
 @contextmanager
 def producer_of(app: Any) -> Iterator[Any]:
-    """A producer for one publish. After an error its connection is closed.
+    """A producer for one publish. After an error its connection is closed. Raises what kombu and py-amqp raise.
 
-    The broker acknowledges a returned message too (`basic.return`, then `basic.ack`), and py-amqp takes any
-    acknowledgement for that of the latest publish: the next message on this channel could pass for confirmed.
+    The broker acknowledges a returned message too (`basic.return`, then `basic.ack`), and one that timed out maybe
+    later; py-amqp takes any acknowledgement for that of the latest publish, so that the next message on this
+    channel could pass for confirmed.
     """
     with app.pool.acquire(block=True) as connection:
         try:
+            # Left to itself kombu tries for ever, and the worker's main process would stand still.
+            connection.ensure_connection(max_retries=1, interval_start=0)
             yield app.amqp.Producer(connection.default_channel, auto_declare=False)
         except BaseException:
             connection.collect()

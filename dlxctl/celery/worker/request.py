@@ -6,6 +6,8 @@ stored the state and sent signals and errbacks, in the pool's process as always.
 
 from typing import Any
 
+from billiard.einfo import ExceptionWithTraceback
+from celery.exceptions import TimeLimitExceeded
 from celery.worker import request as celery_request
 
 from dlxctl.celery.worker.dead_letter import publish_dead_letter
@@ -28,8 +30,13 @@ class Request(celery_request.Request):  # type: ignore[misc]
 
     def reject(self, requeue: bool = False) -> None:
         """Give the message back. A final failure is acknowledged instead, once its copy lies behind the DLX."""
-        final = self._failure is not None and not requeue and not self.acknowledged
+        final = self._failure is not None and (not requeue or self._hit_time_limit()) and not self.acknowledged
         if final and publish_dead_letter(self, self._failure):
             self.acknowledge()
         else:
             super().reject(requeue=requeue)
+
+    def _hit_time_limit(self) -> bool:
+        """Whether the hard limit ended it: Celery requeues that, and on a classic queue it would run for ever."""
+        error = self._failure.exception
+        return isinstance(error.exc if isinstance(error, ExceptionWithTraceback) else error, TimeLimitExceeded)

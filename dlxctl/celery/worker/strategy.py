@@ -4,17 +4,26 @@ A message that came through a named exchange shows that exchange and its routing
 with one key. Only the consumer tag tells them apart.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from celery.worker.strategy import default
 
+from dlxctl.celery.road import SETTING
+
+UNCONFIGURED = (
+    f"dlxctl: the Celery settings have no {SETTING}: failing tasks are neither retried through tiers nor marked. "
+    'Load the generated module: app.config_from_object("celery_topology")'
+)
 QUEUE = "queue"
 """Key of `delivery_info` that holds the queue's name, beside Celery's `exchange` and `routing_key`."""
 
 
 def strategy(task: Any, app: Any, consumer: Any, **options: Any) -> Callable[..., Any]:
     """Named by `RetryTask.Strategy`; returns the handler of messages for `task`."""
+    if SETTING not in app.conf:
+        warnings.warn(UNCONFIGURED, stacklevel=1)  # shown once, though each task comes by here
     handle = default(task, app, consumer, **options)
 
     def note_queue_and_handle(message: Any, *arguments: Any, **keywords: Any) -> Any:

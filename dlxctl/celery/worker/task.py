@@ -22,6 +22,10 @@ AUTOMATIC = "dlxctl_automatic"
 """Option of `retry` that marks a call made by Celery's autoretry with the defaults of this class."""
 
 
+ELSEWHERE = {"queue", "exchange", "routing_key"}
+"""Options of `retry` that send the message another way than back to its queue; Celery's to follow."""
+
+
 class RetryUnroutable(Reject):  # type: ignore[misc]
     """The retry could not be published; the message is rejected to its DLX. Its reason is a text, safe to unpickle."""
 
@@ -38,8 +42,8 @@ class RetryTask(Task):  # type: ignore[misc]
     """`Celery(task_cls=RetryTask)` or `@app.task(base=RetryTask)`.
 
     Any exception is retried through the ladder; `autoretry_for` and `dont_autoretry_for` narrow that as in Celery,
-    `max_retries` overrides the file's `attempts`. Left alone: `celery.*` tasks, direct and eager calls, `eta=`, and
-    queues without a ladder, where a plain exception is final.
+    `max_retries` overrides the file's `attempts`. Left alone: `celery.*` tasks, direct and eager calls, a `retry` with
+    `eta=`, `queue=` or `exchange=`, and queues without a ladder, where a plain exception is final.
     """
 
     abstract = True
@@ -85,7 +89,7 @@ class RetryTask(Task):  # type: ignore[misc]
         Raises Retry; the task's error or MaxRetriesExceededError when the attempts are spent; RetryUnroutable.
         """
         automatic = options.pop(AUTOMATIC, False)
-        road = None if eta else self.road
+        road = None if eta or ELSEWHERE & options.keys() else self.road
         request = self.request
         if exc is not None and (isinstance(exc, TaskPredicate) or (automatic and self._is_final(road))):
             raise exc
