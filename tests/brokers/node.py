@@ -50,8 +50,8 @@ class Node:
 
     def ensure(self) -> RunningBroker:
         """The node, running and healthy: adopted if it is, started afresh if not. Raises NoBroker."""
-        if self.broker.healthy():
-            return self.broker.versioned()
+        if ready := self.broker.if_ready():
+            return ready
         stop(self.release)
         say(f"starting RabbitMQ {self.release} on 127.0.0.1:{self.port}, management {self.port + 1}")
         self._write_files()

@@ -47,24 +47,24 @@ class RunningBroker:
         """This broker with the version that it reports. Raises OSError while it does not answer."""
         return replace(self, version=self.api("GET", "overview")["rabbitmq_version"])
 
-    def healthy(self) -> bool:
-        """It answers, and a vhost can be made and removed (so it can write where its data is)."""
+    def if_ready(self) -> "RunningBroker | None":
+        """This broker with its version when it answers and a vhost can be made and removed (so it can write)."""
         vhost = f"health-{os.getpid()}"
         try:
             self.api("PUT", f"vhosts/{vhost}", {})
             self.api("DELETE", f"vhosts/{vhost}")
-        except OSError:  # refused, reset, timed out, or any HTTP error
-            return False
-        return True
+            return self.versioned()
+        except OSError:  # refused, reset, timed out, or any HTTP error: a starting node answers 500 for a while
+            return None
 
     def await_start(self, seconds: float) -> "RunningBroker":
-        """This broker once it is healthy, with its version. Raises NoBroker when the time is over."""
+        """This broker once it is ready, with its version. Raises NoBroker when the time is over."""
         deadline = time.monotonic() + seconds
-        while not self.healthy():
+        while (ready := self.if_ready()) is None:
             if time.monotonic() > deadline:
                 raise NoBroker(f"nothing healthy answers at {self.management_url} after {seconds:.0f} s")
             time.sleep(0.3)
-        return self.versioned()
+        return ready
 
 
 def say(text: str) -> None:
