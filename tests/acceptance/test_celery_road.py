@@ -1,6 +1,7 @@
 """A failing task takes the file's road: real workers, real tiers, the dead-letter queue, on a real broker."""
 
 import json
+import signal
 from pathlib import Path
 from urllib.parse import quote
 
@@ -95,10 +96,11 @@ def test_connections_that_the_broker_closed_cost_nothing(
     with start_worker(shop.directory, environment=shop.environment, concurrency=1) as worker:
         shop.python("import app; app.ask.delay()")
         shop.take("dead_letter", 1)
-        before = worker.log.count("Connected to")
+        # One to consume, one in the pool's process, one in the main process.
+        wait_until(lambda: len(broker.api("GET", f"vhosts/{vhost}/connections")) >= 3)
         for connection in broker.api("GET", f"vhosts/{vhost}/connections"):
             broker.api("DELETE", f"connections/{quote(connection['name'])}")
-        wait_until(lambda: worker.log.count("Connected to") > before)
+        wait_until(lambda: worker.log.count("Connected to") > 1)
         shop.python("import app; app.ask.delay()")
         [(letter, _)] = shop.take("dead_letter", 1)
     assert letter.headers[names.REASON] == "retries-spent"
@@ -171,3 +173,18 @@ def test_the_road_is_the_same_in_every_pool(
         letters = [properties.headers for properties, _ in shop.take("dead_letter", 2)]
     assert sorted(headers[names.REASON] for headers in letters) == ["failed", "retries-spent"]
     assert len(shop.runs()) == 3
+
+
+def test_no_failing_task_is_lost_when_the_worker_is_killed(shop: Shop) -> None:
+    """`kill -9` in the middle of many failures: after a restart each task lies in the DLQ, at worst a few twice."""
+    printed = shop.python("import app; print(*[app.fail.apply_async(queue='once').id for _ in range(300)])")
+    with start_worker(shop.directory, environment=shop.environment) as worker:
+        wait_until(lambda: shop.depth("dead_letter") >= 50)
+        worker.kill()
+    with start_worker(shop.directory, environment=shop.environment):
+        wait_until(lambda: shop.depth("once") == 0 and len({run["id"] for run in shop.runs()}) == 300)
+        wait_until(lambda: shop.depth("dead_letter") >= 300)
+        assert worker.process.returncode == -signal.SIGKILL
+    ids = [properties.headers["id"] for properties, _ in shop.take("dead_letter", 300)]
+    assert set(ids) == set(printed.split())
+    assert len(ids) - 300 <= 4, "twice the pool's size: what ran, and what was prefetched"
