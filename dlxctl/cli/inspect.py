@@ -46,10 +46,10 @@ def command(
     """
     layout = layout_of(file)
     access = way(layout, url, management_url)
-    found = survey(access, queue, layout)
-    refuse_danger(queue, found.around, frozenset(allowed), "looking into")
     link = RawLink(access, purpose=f"inspect {queue}")
     try:
+        found = survey(access, queue, layout)
+        refuse_danger(queue, found.around, frozenset(allowed), "looking into")
         depth = link.depth(queue)
         rows = [row_of(letter, found.around.rules) for letter in letters(link, queue, limit)]
     finally:

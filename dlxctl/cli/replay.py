@@ -65,11 +65,11 @@ def command(
     """
     layout = layout_of(file)
     access = way(layout, url, management_url)
-    found = survey(access, queue, layout)
-    refuse_danger(queue, found.around, frozenset(allowed), "replaying")
-    order = _order(queue, limit, access, found, choices)
     link = RawLink(access, purpose=f"replay {queue}")
     try:
+        found = survey(access, queue, layout)
+        refuse_danger(queue, found.around, frozenset(allowed), "replaying")
+        order = _order(queue, limit, access, found, choices)
         if dry_run:
             report = rehearse(link, order, found.around.queues)
         elif not _agreed(queue, link.depth(queue), limit, yes):
