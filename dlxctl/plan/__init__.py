@@ -1,1 +1,4 @@
-"""Desired and observed topology in, an ordered plan of changes out; pure."""
+"""What apply would change, and why: desired against observed topology. Pure: values in, a `Plan` out.
+
+`make.plan_for` is the way in; `changes` has the closed set of changes.
+"""

@@ -1,0 +1,82 @@
+"""`dlxctl apply`: make the broker what the file says."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dlxctl.cli.options import access_for, connection_options, file_argument, format_option
+from dlxctl.errors import ExitCode, Interrupted
+
+if TYPE_CHECKING:
+    from dlxctl.broker.management import Management
+    from dlxctl.model.layout import Layout
+    from dlxctl.plan.report import Report
+
+
+@click.command("apply")
+@file_argument
+@click.option("--yes", "-y", is_flag=True, help="Do not ask. Only a terminal is ever asked.")
+@format_option
+@connection_options
+def command(file: Path, yes: bool, output_format: str, url: str | None, management_url: str | None) -> int:
+    """Make the broker what the file says.
+
+    Creates what is missing and changes policies in place, under a lock. Deletes no exchange and no queue, and loses
+    no message. When something differs that cannot change in place, it refuses before the first change (exit 5).
+    Running it again goes on where a run ended; when nothing is left to do, it says so.
+
+    \b
+    dlxctl apply topology.yaml         asks on a terminal, does not in a pipeline
+    """
+    from dlxctl.broker.management import Management
+    from dlxctl.cli.lines import echo_diagnostics
+    from dlxctl.ops.topology_file import checked
+
+    layout, _, warnings = checked(file, os.environ)
+    echo_diagnostics(str(file), warnings)
+    admin = Management(access_for(layout.vhost, url, management_url))
+    try:
+        report = _run(admin, layout, ask=not yes and sys.stdin.isatty(), text=output_format == "text")
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "apply was interrupted", remedy="What was made stays. Run the same command again: it goes on from there."
+        ) from None
+    if report is None:
+        click.echo("dlxctl: nothing was changed", err=True)
+        return ExitCode.OK
+    return _shown(report, output_format)
+
+
+def _run(admin: "Management", layout: "Layout", *, ask: bool, text: bool) -> "Report | None":
+    """None when the answer was no. Asking takes place before the lock, and what was shown is all that is done."""
+    from dlxctl.cli.lines import echo_lines
+    from dlxctl.cli.watch import ApplyWatch
+    from dlxctl.ops.apply import apply
+    from dlxctl.ops.plan import make_plan
+    from dlxctl.render.plan import plan_lines
+
+    if not ask:
+        return apply(admin, layout, watch=ApplyWatch(show=text))
+    plan = make_plan(admin, layout)
+    if text:
+        echo_lines(plan_lines(plan))
+    may_go_on = not plan.changes or plan.blocked or click.confirm("Apply this plan?", err=True)
+    return apply(admin, layout, reviewed=plan, watch=ApplyWatch(show=False)) if may_go_on else None
+
+
+def _shown(report: "Report", output_format: str) -> int:
+    from dlxctl.cli.lines import echo_lines
+    from dlxctl.render.plan import report_lines
+    from dlxctl.render.plan_json import report_json
+
+    if output_format == "json":
+        click.echo(json.dumps(report_json(report), indent=2))
+    else:
+        echo_lines(report_lines(report))
+    if report.error is not None:
+        click.echo(f"dlxctl: {report.error}", err=True)
+    return report.exit_code

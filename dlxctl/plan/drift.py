@@ -1,0 +1,65 @@
+"""Desired and observed side by side, with what both together tell: what is ours, and which policies are to stand."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from dlxctl.model.diagnostics import Place
+from dlxctl.model.layout import Layout
+from dlxctl.model.topology import Binding, BrokerObject, Exchange, Key, Policy, Queue, Topology
+from dlxctl.plan.coverage import covers
+from dlxctl.plan.places import place_of
+from dlxctl.plan.policies import standing
+
+PARKING, DEAD_LETTER, TIER, WORK = range(4)
+ROLES = (PARKING, DEAD_LETTER, TIER, WORK)
+"""Roles of queues, each of which needs only what stands before it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """One comparison of a layout, expanded to `desired`, with the `observed` vhost."""
+
+    layout: Layout
+    desired: Topology
+    observed: Topology
+
+    @cached_property
+    def owned(self) -> frozenset[Key]:
+        """Keys of exchanges and queues that carry our mark."""
+        marks = (b for b in self.observed.bindings.values() if self.is_mark(b))
+        return frozenset(("exchange" if b.to_exchange else "queue", b.destination) for b in marks)
+
+    @cached_property
+    def stand(self) -> tuple[Policy, ...]:
+        """The policies of ours that are to stand when apply is done."""
+        gone = [q for key, q in self.observed.queues.items() if key in self.owned and key not in self.desired.queues]
+        return standing(self.layout, self.desired, self.observed, gone)
+
+    @cached_property
+    def bindings_of(self) -> dict[Key, list[Binding]]:
+        """The desired bindings by the key of their destination."""
+        found: dict[Key, list[Binding]] = {}
+        for binding in self.desired.bindings.values():
+            found.setdefault(("exchange" if binding.to_exchange else "queue", binding.destination), []).append(binding)
+        return found
+
+    def is_mark(self, binding: Binding) -> bool:
+        return binding.source == self.layout.owner_exchange
+
+    def there(self, thing: Exchange | Queue) -> bool:
+        return thing.key in self.observed.exchanges or thing.key in self.observed.queues
+
+    def place(self, thing: BrokerObject) -> Place:
+        return place_of(thing, self.layout, self.desired)
+
+    def role(self, queue: Queue) -> int:
+        """One of `ROLES`."""
+        if queue.name in self.layout.work_queues:
+            return WORK
+        if queue.name in self.layout.dead_letter_queues:
+            return DEAD_LETTER
+        return TIER if queue.name in self.layout.tier_names else PARKING
+
+    def policy_role(self, policy: Policy) -> int:
+        """The first role that `policy` is for."""
+        return min((self.role(q) for q in self.desired.queues.values() if covers(policy, q)), default=WORK)

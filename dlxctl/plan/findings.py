@@ -1,0 +1,88 @@
+"""What a comparison finds beside changes: what cannot change in place, what is left over, what to warn of."""
+
+from collections.abc import Iterator
+
+from dlxctl.model.attributes import BY_POLICY
+from dlxctl.model.diagnostics import Diagnostic, quoted
+from dlxctl.model.server import ServerInfo
+from dlxctl.model.topology import Exchange, Queue
+from dlxctl.plan import rules
+from dlxctl.plan.conflicts import Comparison, compare_exchanges, compare_queues
+from dlxctl.plan.coverage import winner
+from dlxctl.plan.drift import Drift
+from dlxctl.plan.foreign import foreign_policies, operator_policies
+from dlxctl.plan.value import CannotChange, Leftover
+from dlxctl.spec.expand import left_out
+
+
+def blocked(drift: Drift) -> Iterator[CannotChange]:
+    """Exchanges and queues that are there with other fixed settings."""
+    for thing, comparison in _comparisons(drift):
+        if comparison.differences:
+            yield CannotChange(desired=thing, differences=comparison.differences, why=drift.place(thing))
+
+
+def leftovers(drift: Drift) -> Iterator[Leftover]:
+    """Marked objects that the file has no more, and bindings that it has no more between objects that it has."""
+    desired, observed = drift.desired, drift.observed
+    yield from (e for key, e in observed.exchanges.items() if key in drift.owned and key not in desired.exchanges)
+    yield from (q for key, q in observed.queues.items() if key in drift.owned and key not in desired.queues)
+    for key, binding in observed.bindings.items():
+        ends = desired.exchange(binding.source) and not binding.to_exchange and desired.queue(binding.destination)
+        if ends and key not in desired.bindings and not drift.is_mark(binding):
+            yield binding
+
+
+def warnings(drift: Drift, server: ServerInfo) -> Iterator[Diagnostic]:
+    """Everything that `rules` names, as far as it is so here."""
+    yield from foreign_policies(drift.layout, drift.desired, drift.observed, drift.stand)
+    yield from operator_policies(drift.layout, drift.desired, drift.observed)
+    yield from _unsupported(drift, server)
+    yield from _overrides(drift)
+    yield from _shared(drift)
+
+
+def _comparisons(drift: Drift) -> Iterator[tuple[Exchange | Queue, Comparison]]:
+    for key, exchange in drift.desired.exchanges.items():
+        if there := drift.observed.exchanges.get(key):
+            yield exchange, compare_exchanges(exchange, there)
+    for key, queue in drift.desired.queues.items():
+        if found := drift.observed.queues.get(key):
+            policy = winner(drift.stand, queue)
+            yield queue, compare_queues(queue, found, policy.definition if policy else {})
+
+
+def _unsupported(drift: Drift, server: ServerInfo) -> Iterator[Diagnostic]:
+    for queue, key in left_out(drift.layout, server.version):
+        since = ".".join(map(str, BY_POLICY[key].policy_since))
+        yield rules.UNSUPPORTED.at(
+            drift.layout.place("queues", queue.name),
+            f"queue {quoted(queue.name)}: RabbitMQ {server.version_text} does not know the policy key {key},"
+            " so it is left out.",
+            f"It takes effect from RabbitMQ {since} on.",
+        )
+
+
+def _overrides(drift: Drift) -> Iterator[Diagnostic]:
+    for thing, comparison in _comparisons(drift):
+        for kept in comparison.kept:
+            yield rules.OVERRIDE.at(
+                drift.place(thing),
+                f"queue {quoted(thing.name)} has {kept.setting}={quoted(kept.observed)} as an argument.",
+                "Nothing to do now; another value will need a migration.",
+            )
+
+
+def _shared(drift: Drift) -> Iterator[Diagnostic]:
+    for binding in drift.observed.bindings.values():
+        owner = drift.observed.exchange(binding.source)
+        if drift.is_mark(binding) or not (owner and owner.internal and owner.name.startswith("dlxctl.")):
+            continue
+        key = ("exchange" if binding.to_exchange else "queue", binding.destination)
+        thing = drift.desired.exchanges.get(key) or drift.desired.queues.get(key)
+        if thing:
+            yield rules.SHARED.at(
+                drift.place(thing),
+                f"{key[0]} {quoted(thing.name)} is also marked by {quoted(owner.name)}, another topology.",
+                "Keep the two files in agreement, or give one of them names of its own (naming:, dead_letter:).",
+            )

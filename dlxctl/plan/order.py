@@ -1,0 +1,48 @@
+"""The changes, in an order that leaves nothing dangling at any step.
+
+Owner exchange, exchanges (the alternate before what it backs); then, role by role, policies before the queues that
+they are for, each queue with its mark, their bindings: parking queues, DLQs, tiers, work queues. So the bindings to
+public exchanges come last, and no message arrives before its road is laid; then the policies that are spent. A run
+that ends between any two steps leaves a broker on which the next plan is the rest of this one.
+"""
+
+from collections.abc import Iterator
+
+from dlxctl.model.topology import Exchange, Queue
+from dlxctl.plan.changes import Bind, Change, CreateExchange, CreateQueue, Mark
+from dlxctl.plan.drift import ROLES, Drift
+from dlxctl.plan.policies import steps
+
+
+def changes(drift: Drift) -> Iterator[Change]:
+    """Every change that apply can make."""
+    owner, policies = drift.layout.owner_exchange, steps(drift.layout, drift.desired, drift.observed, drift.stand)
+    exchanges = drift.desired.exchanges.values()
+    for exchange in sorted(exchanges, key=lambda e: (e.name != owner, "alternate-exchange" in e.arguments)):
+        yield from _created(exchange, drift)
+    for role in ROLES:
+        yield from (step for step in policies.early if drift.policy_role(step.policy) == role)
+        members = [queue for queue in drift.desired.queues.values() if drift.role(queue) == role]
+        for queue in members:
+            yield from _created(queue, drift)
+        for queue in members:
+            yield from _bound(queue, drift)
+    yield from policies.late
+
+
+def _created(wanted: Exchange | Queue, drift: Drift) -> Iterator[Change]:
+    """The object, then its mark, which needs it; a mark that is missing after a crash is made up for next time."""
+    there, why = drift.there(wanted), drift.place(wanted)
+    if not there and isinstance(wanted, Exchange):
+        yield CreateExchange(exchange=wanted, why=why)
+    elif not there and isinstance(wanted, Queue):
+        yield CreateQueue(queue=wanted, why=why)
+    for binding in drift.bindings_of.get(wanted.key, ()):
+        if drift.is_mark(binding) and binding.key not in drift.observed.bindings:
+            yield Mark(binding=binding, adopts=there, why=why)
+
+
+def _bound(queue: Queue, drift: Drift) -> Iterator[Change]:
+    for binding in drift.bindings_of.get(queue.key, ()):
+        if not drift.is_mark(binding) and binding.key not in drift.observed.bindings:
+            yield Bind(binding=binding, why=drift.place(binding))

@@ -1,0 +1,65 @@
+"""The `Plan`: what differs, in the order in which apply removes the difference."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dlxctl.model.diagnostics import Diagnostic, Place
+from dlxctl.model.server import ServerInfo
+from dlxctl.model.topology import Binding, Exchange, Key, Queue
+from dlxctl.plan.changes import Change, Verb, subject, verb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One setting that differs; None stands for not set."""
+
+    setting: str
+    observed: Any
+    desired: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CannotChange:
+    """An exchange or queue that differs in what can never change in place; only a migration makes it right."""
+
+    desired: Exchange | Queue
+    differences: tuple[Difference, ...]
+    why: Place
+
+
+Leftover = Exchange | Queue | Binding
+"""Ours on the broker, and no longer in the file. Apply leaves it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What apply would do to the broker, and what it cannot do.
+
+    `changes` are in order: after each of them no queue is without its policy and no dead letter without its road.
+    `fingerprint` is a SHA-256 over what is desired and what was observed of it: equal plans, equal fingerprints.
+    """
+
+    topology: str
+    vhost: str
+    source: str
+    server: ServerInfo
+    changes: tuple[Change, ...]
+    blocked: tuple[CannotChange, ...]
+    leftovers: tuple[Leftover, ...]
+    warnings: tuple[Diagnostic, ...]
+    fingerprint: str
+
+    @property
+    def clean(self) -> bool:
+        """The broker is what the file says."""
+        return not self.changes and not self.blocked
+
+
+def counts(changes: tuple[Change, ...]) -> dict[Verb, int]:
+    """How many objects are created, changed, deleted, adopted. Two steps on one object count once, as the first."""
+    seen: dict[tuple[Key, bool], Verb] = {}
+    for change in changes:
+        done = verb(change)
+        if done is not Verb.MARK:
+            seen.setdefault((subject(change).key, done is Verb.ADOPT), done)
+    return {each: list(seen.values()).count(each) for each in (Verb.CREATE, Verb.CHANGE, Verb.DELETE, Verb.ADOPT)}

@@ -1,0 +1,168 @@
+"""A plan, or what became of it, as lines of text. Whatever comes from the broker or the file is escaped."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, assert_never
+
+from dlxctl.model.diagnostics import Place
+from dlxctl.model.topology import Binding, BrokerObject, Exchange, Policy, Queue
+from dlxctl.plan.changes import Change, Mark, PutPolicy, Verb, describe, kind, name, subject, verb
+from dlxctl.plan.report import Report
+from dlxctl.plan.value import CannotChange, Leftover, Plan, counts
+from dlxctl.render.escape import printable
+
+
+class Tone(StrEnum):
+    """What a line is about; the cli gives it a colour on a terminal."""
+
+    PLAIN = "plain"
+    ADD = "add"
+    CHANGE = "change"
+    REMOVE = "remove"
+    WARN = "warn"
+    FAINT = "faint"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text without control characters."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+_SIGNS = {
+    Verb.CREATE: ("+", Tone.ADD),
+    Verb.CHANGE: ("~", Tone.CHANGE),
+    Verb.DELETE: ("-", Tone.REMOVE),
+    Verb.ADOPT: ("=", Tone.CHANGE),
+    Verb.MARK: ("+", Tone.FAINT),
+}
+
+
+def plan_lines(plan: Plan) -> Iterator[Line]:
+    """The whole plan: changes with the lines of the file that ask for them, then all that is not a change."""
+    server = f"RabbitMQ {plan.server.version_text} ({plan.server.cluster_name})"
+    yield Line(_safe(f"Topology {plan.topology} in vhost {plan.vhost} on {server}"), Tone.FAINT)
+    yield Line("")
+    for change in plan.changes:
+        if verb(change) is not Verb.MARK:
+            yield from _change_lines(change, plan.source)
+    for each in plan.blocked:
+        yield from _blocked_lines(each, plan.source)
+    yield from _section("Warnings:", (w.render(plan.source) for w in plan.warnings), Tone.WARN)
+    yield from _section("On the broker, no longer in the file (apply leaves it):", map(_titled, plan.leftovers))
+    if plan.changes or plan.blocked or plan.warnings or plan.leftovers:
+        yield Line("")
+    yield Line(summary(plan))
+
+
+def summary(plan: Plan) -> str:
+    """`Plan: 3 to create, 1 to change, 0 to delete.`, or `Nothing to do.`"""
+    if plan.clean:
+        return "Nothing to do."
+    number = counts(plan.changes)
+    parts = [f"{number[Verb.CREATE]} to create", f"{number[Verb.CHANGE]} to change", f"{number[Verb.DELETE]} to delete"]
+    if number[Verb.ADOPT]:
+        parts.append(f"{number[Verb.ADOPT]} to adopt")
+    if plan.blocked:
+        parts.append(f"{len(plan.blocked)} that cannot change in place")
+    return f"Plan: {', '.join(parts)}."
+
+
+def report_lines(report: Report) -> Iterator[Line]:
+    """What was done, and what was not, after the changes themselves have been shown."""
+    number = counts(report.made)
+    done = f"{number[Verb.CREATE]} created, {number[Verb.CHANGE]} changed, {number[Verb.DELETE]} deleted"
+    adopted = f", {number[Verb.ADOPT]} adopted" if number[Verb.ADOPT] else ""
+    if report.failed:
+        yield Line(f"Stopped: {done}{adopted}.", Tone.WARN)
+        yield Line(_safe(f"  failed: {describe(report.failed)}"), Tone.REMOVE)
+        yield from (Line(_safe(f"  not tried: {describe(change)}"), Tone.FAINT) for change in report.not_tried)
+        yield Line("Running apply again goes on from here.")
+    elif report.remaining and not report.remaining.clean:
+        yield Line(f"Applied: {done}{adopted}. But the broker still differs:", Tone.WARN)
+        yield from plan_lines(report.remaining)
+    elif report.made:
+        yield Line(f"Applied: {done}{adopted}.")
+
+
+def _change_lines(change: Change, source: str) -> Iterator[Line]:
+    sign, tone = _SIGNS[verb(change)]
+    thing = subject(change)
+    title = describe(change).split(" ", 1)[1] if isinstance(change, Mark) else _titled(thing)
+    note = " (exists already; from now on marked as ours)" if isinstance(change, Mark) else ""
+    yield Line(f"  {sign} {_safe(title)}{note}{_where(change.why, source)}", tone)
+    if isinstance(change, PutPolicy) and change.before:
+        was, wanted = settings_of(change.before), settings_of(change.policy)
+        for key in sorted({*was, *wanted}):
+            if was.get(key) != wanted.get(key):
+                yield Line(f"      {_safe(key)}: {_value(was.get(key))} -> {_value(wanted.get(key))}", tone)
+    elif verb(change) is Verb.CREATE and (settings := settings_of(thing)):
+        shown = ", ".join(f"{key} {_value(value)}" for key, value in settings.items())
+        yield Line(f"      {_safe(shown, 400)}", Tone.FAINT)
+
+
+def _blocked_lines(each: CannotChange, source: str) -> Iterator[Line]:
+    yield Line(f"  ! {_safe(_titled(each.desired))} cannot change in place{_where(each.why, source)}", Tone.REMOVE)
+    for difference in each.differences:
+        was, wanted = _value(difference.observed), _value(difference.desired)
+        yield Line(f"      {_safe(difference.setting)}: {was} -> {wanted}", Tone.REMOVE)
+    for number, step in enumerate(migration(each), 1):
+        yield Line(f"      {number}. {_safe(step, 300)}", Tone.FAINT)
+
+
+def migration(each: CannotChange) -> tuple[str, ...]:
+    """The way by hand, since apply does not migrate."""
+    title = _titled(each.desired)
+    if isinstance(each.desired, Exchange):
+        return (
+            f"Note the bindings of {title}, from it and to it: they go with it.",
+            "Delete it while nothing publishes to it.",
+            "Run dlxctl apply, and restore the bindings that the file does not have.",
+        )
+    return (
+        "Or write the present values into the file, and nothing changes.",
+        f"Stop what publishes to {title}, and let its consumers empty it.",
+        "Delete it, run dlxctl apply, and start publishers and consumers again.",
+    )
+
+
+def _section(title: str, texts: Iterable[str], tone: Tone = Tone.PLAIN) -> Iterator[Line]:
+    lines = [Line(f"  {_safe(text, 1000)}", tone) for text in texts]
+    if lines:
+        yield from (Line(""), Line(title, tone), *lines)
+
+
+def _titled(thing: BrokerObject | Leftover) -> str:
+    return f"{kind(thing)} {name(thing)}"
+
+
+def settings_of(thing: BrokerObject) -> dict[str, Any]:
+    """What is worth showing of an object, defaults left out."""
+    match thing:
+        case Exchange():
+            return {"type": thing.type} | ({"internal": True} if thing.internal else {}) | dict(thing.arguments)
+        case Queue():
+            others = {key: value for key, value in thing.arguments.items() if key != "x-queue-type"}
+            return {"type": str(thing.type)} | others
+        case Policy():
+            fixed = {"pattern": thing.pattern, "apply-to": thing.apply_to, "priority": thing.priority}
+            return fixed | dict(thing.definition)
+        case Binding():
+            return dict(thing.arguments)
+        case _:
+            assert_never(thing)
+
+
+def _where(place: Place, source: str) -> str:
+    return f"    # {_safe(source)}:{place.line}" if place.line else ""
+
+
+def _value(value: object) -> str:
+    return "not set" if value is None else _safe(f'"{value}"' if isinstance(value, str) else str(value), 120)
+
+
+def _safe(text: str, longest: int = 300) -> str:
+    return printable(text, longest)
