@@ -57,15 +57,15 @@ class Stage:
         }  # fmt: skip
 
     def run(self, line: str) -> str:
-        """Run a command as typed, show it and what it prints, return its stdout. Raises WrongTurn if it fails."""
+        """Run a command as typed, show it and what it prints, and return that. Raises WrongTurn if it fails."""
         print(f"\n$ {line}", flush=True)
         program, *arguments = line.split()
         done = subprocess.run(
             [str(PROGRAMS / program), *arguments], cwd=self.directory, env=os.environ | self.environment,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=COMMAND_SECONDS,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=COMMAND_SECONDS,
         )  # fmt: skip
-        for text in (done.stderr, done.stdout):
-            print(text, end="", flush=True)
+        print(done.stdout, end="", flush=True)
         if done.returncode:
             raise WrongTurn(f"`{line}` ended with exit code {done.returncode}")
         return done.stdout

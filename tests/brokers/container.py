@@ -28,6 +28,7 @@ def from_docker(version: str) -> RunningBroker:
     import docker
     from docker.errors import DockerException
     from testcontainers.core.container import DockerContainer
+    from testcontainers.core.exceptions import ContainerConnectException, ContainerStartException
 
     image = image_of(version)
     try:
@@ -37,16 +38,25 @@ def from_docker(version: str) -> RunningBroker:
     try:
         say(f"RabbitMQ {version}: starting {image} in Docker")
         container = DockerContainer(image).with_exposed_ports(AMQP, MANAGEMENT).start()
-    except (DockerException, OSError) as error:
+    except (DockerException, ContainerStartException, ContainerConnectException, OSError) as error:
         raise NoBroker(_first_line(error)) from error
     atexit.register(container.stop)
-    return _broker(container).await_start(START_SECONDS)
+    broker = _broker(container).await_start(START_SECONDS)
+    _enable(container, "rabbitmq_shovel", "rabbitmq_shovel_management")
+    return broker
 
 
 def _broker(container: "DockerContainer") -> RunningBroker:
     host = container.get_container_host_ip()
     amqp, management = container.get_exposed_port(AMQP), container.get_exposed_port(MANAGEMENT)
     return RunningBroker("", f"amqp://guest:guest@{host}:{amqp}", f"http://{host}:{management}")
+
+
+def _enable(container: "DockerContainer", *plugins: str) -> None:
+    """Turn plugins on that the image ships but does not enable."""
+    code, output = container.exec(["rabbitmq-plugins", "enable", *plugins])
+    if code:
+        raise NoBroker(f"rabbitmq-plugins ended with {code}: {output.decode(errors='replace')}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,27 @@
+"""The demo, which asserts itself, on each asked version."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.brokers import RunningBroker
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_demo_comes_true(broker: RunningBroker) -> None:
+    """`make demo` ends with five orders charged, and leaves no vhost behind."""
+    release = ".".join(map(str, broker.release))
+    named = {"DLXCTL_TEST_URLS": f"{release}={broker.amqp_url}+{broker.management_url}", "DLXCTL_TEST_BROKERS": release}
+    done = subprocess.run(
+        [sys.executable, "-m", "demo.story"],
+        cwd=ROOT,
+        env=os.environ | named,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all 5 orders were charged, each exactly once" in done.stdout
+    assert not [vhost for vhost in broker.api("GET", "vhosts") if vhost["name"].startswith("dlxctl-demo-")]
