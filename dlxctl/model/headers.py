@@ -3,7 +3,7 @@
 ORIGIN = "dlxctl-origin"
 """longstr: the work queue that the dead letter came from, written by RetryTask."""
 EXCEPTION = "dlxctl-exception"
-"""longstr: class of the exception, `module.Name`, written by RetryTask."""
+"""longstr: class of the exception, `module.Name`, a built-in one without its module; at most 300 characters."""
 MESSAGE = "dlxctl-message"
 """longstr: text of the exception, at most 1,000 characters."""
 TRACEBACK = "dlxctl-traceback"
@@ -15,7 +15,7 @@ DIED_AT = "dlxctl-died-at"
 EXPIRES = "dlxctl-expires"
 """longstr: the `expires` header that the task had (ISO 8601); a copy with its own would vanish in the DLQ."""
 REASON = "dlxctl-reason"
-"""longstr: why it died, where the broker does not say: failed, retries-spent, retry-unroutable, ..."""
+"""longstr: why it died, where the broker does not say: the values of `dlxctl.celery.failure.Reason`."""
 
 FAILURE_HEADERS = (ORIGIN, EXCEPTION, MESSAGE, TRACEBACK, ATTEMPTS, DIED_AT, EXPIRES, REASON)
 """Written by the worker side on a dead letter; replay folds them into `HISTORY` and takes them off."""
