@@ -23,8 +23,8 @@ def main() -> int:
     """Tell the story; returns the exit code."""
     try:
         broker = obtain(asked_versions()[0])
-        print(f"RabbitMQ {broker.version} at {broker.management_url}; the demo plays in a vhost of its own.")
         with stage(broker) as place:
+            print(f"RabbitMQ {broker.version} at {broker.management_url}, vhost {place.vhost}")
             apply(place)
             fail(place)
             look(place)
