@@ -46,9 +46,10 @@ def read_text(path: Path) -> str:
         raise UsageError(f"there is no file {path}", remedy="Run `dlxctl init` to write one.") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}", why=getattr(error, "strerror", None) or str(error)) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UsageError(f"{path} is not a regular file", remedy="Name a topology file, such as topology.yaml.")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UsageError(f"{path} is not a regular file", remedy="Name a topology file, such as topology.yaml.")
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise UsageError(f"{path} has more than {MAX_BYTES} bytes", remedy="Name a topology file; they are smaller.")
