@@ -74,3 +74,18 @@ def test_a_returned_publish_does_not_confirm_the_next_one(url: str) -> None:
             publish()
     assert len(seen) == 3
     app.close()
+
+
+def test_a_task_that_kills_its_process_is_tried_up_to_the_delivery_limit(
+    broker: RunningBroker, vhost: str, url: str, tmp_path: Path
+) -> None:
+    """Where every queue is quorum with a limit, a lost process is redelivered, and then dead-lettered by the broker."""
+    shop = open_shop(broker, vhost, url, tmp_path, type_="quorum, delivery_limit: 2")
+    assert "task_reject_on_worker_lost = True" in (shop.directory / "celery_topology.py").read_text()
+    with start_worker(shop.directory, environment=shop.environment):
+        shop.python("import app; app.crash.delay()")
+        [(letter, _)] = shop.take("dead_letter", 1)
+    assert (letter.headers["x-death"][0]["queue"], letter.headers["x-death"][0]["reason"]) == (
+        "orders", "delivery_limit",
+    )  # fmt: skip
+    assert len(shop.runs()) == 3

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from celery import Task
-from celery.exceptions import Reject, Retry, TaskPredicate
+from celery.exceptions import OperationalError, Reject, Retry, TaskPredicate
 
 from dlxctl.celery.road import Road, Tier
 from dlxctl.celery.worker.publishing import producer_of, require_confirms
@@ -129,8 +129,8 @@ class RetryTask(Task):  # type: ignore[misc]
         try:
             with producer_of(self.app) as producer:
                 return super().retry(exc=exc, throw=False, producer=producer, **{**options, **routing})
-        except Reject as error:
-            _give_up(tier, queue, error.reason, exc)
+        except (Reject, OperationalError) as error:
+            _give_up(tier, queue, getattr(error, "reason", error), exc)
 
 
 def _give_up(tier: Tier, queue: str, why: Any, failure: BaseException | None) -> NoReturn:

@@ -9,6 +9,7 @@ from celery.exceptions import MaxRetriesExceededError, Reject, Retry
 from dlxctl.celery.road import Road, Tier
 from dlxctl.celery.worker import RetryTask
 from dlxctl.celery.worker.consumer import Consumer
+from dlxctl.celery.worker.task import RetryUnroutable
 
 ROAD = Road(tiers=(Tier(exchange="retry.1s", delay_ms=1_000),), attempts=5, dlx="dlx", dead_letter="dead")
 
@@ -140,6 +141,17 @@ def test_a_retry_is_published_to_the_tier_without_eta(app: Celery) -> None:
     assert (options["countdown"], options.get("eta"), options["retries"]) == (0, None, 3)
     assert options["headers"] == {"tenant": "acme"}
     assert raised.value.when == 1.0
+
+
+def test_a_broker_that_is_away_is_no_reason_to_wait_or_to_lose() -> None:
+    """The retry gives up after one more try, as a rejection that the main process can carry out later."""
+    app = Celery("shop", broker="amqp://guest:guest@127.0.0.1:1//", task_cls=RetryTask, set_as_current=False)
+    app.conf.dlxctl_queues = {"orders": ROAD.as_data()}
+    fail, _ = failing(app)
+    consumed_from(fail, "orders", 0)
+    with pytest.raises(RetryUnroutable, match=r"retry\.1s.*no stock") as raised:
+        fail.run()
+    assert not raised.value.requeue
 
 
 def test_the_consumer_lacks_only_the_delay_step() -> None:
