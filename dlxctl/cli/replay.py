@@ -3,8 +3,8 @@
 import getpass
 import json
 import os
+import platform
 import secrets
-import socket
 import sys
 import time
 from pathlib import Path
@@ -121,6 +121,6 @@ def _holder(order: ReplayOrder) -> dict[str, Any]:
     except (KeyError, OSError):
         user = str(os.getuid())
     return {
-        "run": order.rewrite.run_id, "user": user, "host": socket.gethostname(), "pid": os.getpid(),
+        "run": order.rewrite.run_id, "user": user, "host": platform.node(), "pid": os.getpid(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }  # fmt: skip
