@@ -10,7 +10,7 @@ VARIABLE = {
     "description": "A variable: ${NAME} or ${NAME:-default}.",
 }
 
-NULLABLE_SECTIONS = ("retry", "dead_letter", "exchanges", "queues")
+NULLABLE_SECTIONS = ("retry", "dead_letter", "exchanges", "queues", "defaults", "naming", "celery")
 NULLABLE_ENTRIES = ("dead_letter", "queues")
 """Where nothing after the colon means "all defaults" (`model.empty_when_null`)."""
 
@@ -22,11 +22,11 @@ def json_schema() -> dict[str, Any]:
     head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "dlxctl topology"}
     schema: dict[str, Any] = head | _converted({**made, "definitions": definitions})
     schema["definitions"]["Variable"] = VARIABLE
-    for name in NULLABLE_SECTIONS:
-        schema["properties"][name]["type"] = ["object", "null"]
+    sections = schema["properties"]
     for name in NULLABLE_ENTRIES:
-        entry = schema["properties"][name]["additionalProperties"]
-        schema["properties"][name]["additionalProperties"] = {"anyOf": [entry, {"type": "null"}]}
+        sections[name]["additionalProperties"] = _or(sections[name]["additionalProperties"], {"type": "null"})
+    for name in NULLABLE_SECTIONS:
+        sections[name] = _or(sections[name], {"type": "null"})
     return schema
 
 
@@ -39,7 +39,7 @@ def _converted(node: Any) -> Any:
     node = {key: _converted(value) for key, value in node.items() if not _noise(key, value)}
     if "$ref" in node and len(node) > 1:
         return {"allOf": [{"$ref": node.pop("$ref")}], **node}
-    return _or_variable(node) if _needs_variable(node) else node
+    return _or(node, {"$ref": "#/definitions/Variable"}) if _needs_variable(node) else node
 
 
 def _noise(key: str, value: Any) -> bool:
@@ -54,6 +54,7 @@ def _needs_variable(node: dict[str, Any]) -> bool:
     return node["type"] in ("integer", "boolean") or (node["type"] == "string" and constrained)
 
 
-def _or_variable(node: dict[str, Any]) -> dict[str, Any]:
+def _or(node: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """`node` or `other`; description and default stay outside, where editors show them."""
     kept: dict[str, Any] = {key: node.pop(key) for key in ("description", "default") if key in node}
-    return {**kept, "anyOf": [node, {"$ref": "#/definitions/Variable"}]}
+    return {**kept, "anyOf": [node, other]}

@@ -150,11 +150,11 @@ class TopologyForm(Section):
     """Exchanges that applications publish to; the default exchange needs no entry."""
     queues: Annotated[Queues, BeforeValidator(empty_when_null)] = Field(default_factory=dict)
     """Work queues, by name."""
-    defaults: DefaultsForm = Field(default_factory=DefaultsForm)
+    defaults: Annotated[DefaultsForm, BeforeValidator(empty_when_null)] = Field(default_factory=DefaultsForm)
     """For queues that say nothing."""
     settings: Literal["policy", "arguments"] = "policy"
     """Where settings that may change later are kept: in policies, or in arguments, which can never change."""
-    naming: NamingForm = Field(default_factory=NamingForm)
+    naming: Annotated[NamingForm, BeforeValidator(empty_when_null)] = Field(default_factory=NamingForm)
     """Names of what dlxctl makes."""
-    celery: CeleryForm = Field(default_factory=CeleryForm)
+    celery: Annotated[CeleryForm, BeforeValidator(empty_when_null)] = Field(default_factory=CeleryForm)
     """For the generated Celery module."""

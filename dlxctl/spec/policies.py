@@ -15,8 +15,9 @@ from typing import Any
 from dlxctl.model.topology import Policy, QueueType
 
 LOWEST_PRIORITY = 1_000
-PRIORITIES = 9_000
-"""Priorities are taken from 1000 to 9999: above the catch-all policies that brokers usually have."""
+PRIORITIES = 99_000
+"""Priorities are taken from 1000 to 99999: above the catch-all policies that brokers usually have, and more than there
+are nodes in the largest file, so that each policy finds a free one."""
 PATTERN_BYTES = 1024
 """Longest pattern that RabbitMQ 4.3 takes; 3.10 and 4.0 take some 50,000 bytes (measured: 400 Validation failed)."""
 

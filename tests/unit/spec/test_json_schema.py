@@ -36,7 +36,8 @@ def test_the_examples_fit(text: str) -> None:
 @pytest.mark.parametrize(
     "part",
     [
-        {"queues": None}, {"queues": {"a": None}}, {"dead_letter": {"d": None}}, {"version": "${V}"},
+        {"queues": None, "defaults": None, "naming": None, "celery": None},
+        {"queues": {"a": None}}, {"dead_letter": {"d": None}}, {"version": "${V}"},
         {"settings": "${S:-policy}"}, {"queues": {"a": {"max_length": "${MAX:-10}", "type": "${T}"}}},
         {"retry": {"a": {"delays": ["${D:-1s}"], "attempts": "${N}"}}}, {"naming": {"retry": "${P:-a}"}},
     ],

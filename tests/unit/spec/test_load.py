@@ -30,6 +30,12 @@ def test_the_least_file_is_two_lines() -> None:
     assert load(HEAD) == Layout(name="t")
 
 
+def test_a_section_with_nothing_in_it_takes_its_defaults() -> None:
+    """Commenting out all that is under a key leaves a sound file."""
+    sections = ("retry", "dead_letter", "exchanges", "queues", "defaults", "naming", "celery")
+    assert load(HEAD + "".join(f"{section}:\n" for section in sections)) == Layout(name="t")
+
+
 def test_a_queue_that_says_nothing_takes_the_defaults() -> None:
     """`defaults` gives type, ladder and DLQ; null says none; what is said wins."""
     layout = load(
