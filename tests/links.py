@@ -59,10 +59,10 @@ class RabbitWorld:
 
     def queue(self, name: str, *, capacity: int | None = None) -> None:
         arguments: dict[str, Any] = {"x-queue-type": self.queue_type}
-        if self.queue_type == "quorum":
+        if capacity is not None:  # a quorum queue takes any number over its limit before it tells the channel
+            arguments = {"x-queue-type": "classic", "x-max-length": capacity, "x-overflow": "reject-publish"}
+        elif self.queue_type == "quorum":
             arguments["x-delivery-limit"] = 1_000_000
-        if capacity is not None:
-            arguments |= {"x-max-length": capacity, "x-overflow": "reject-publish"}
         connection = open_connection(self.reach, purpose="test")
         connection.channel().queue_declare(name, durable=True, arguments=arguments)
         connection.close()

@@ -47,7 +47,7 @@ class Link(Protocol):
         """Return one delivery to its queue."""
 
     def give_back_all(self) -> None:
-        """Return every outstanding delivery at once, by one nack: on a quorum queue that keeps their order."""
+        """Return every outstanding delivery at once, also those that were not pumped yet, by one nack."""
 
     def pump(self, timeout_s: float) -> list[Event]:
         """Send what is buffered; wait until something came in or `timeout_s` is over; what came, in order."""

@@ -1,7 +1,7 @@
 """The double of `Link`: queues of raw messages in memory, with the confirms, returns and tags of a channel.
 
-It keeps RabbitMQ's order of events: a return before the confirm of the same copy, redelivered messages at the head of
-their queue, a negative confirm for a full queue. tests/contract/test_link.py holds it equal to a real broker.
+It keeps RabbitMQ's order of events: a return before the confirm of the same copy, returned messages at their old
+place, a negative confirm for a full queue. tests/contract/test_link.py holds it equal to a real broker.
 """
 
 from collections import deque
@@ -20,6 +20,7 @@ class StoredMessage:
     exchange: bytes = b""
     routing_key: bytes = b""
     redelivered: bool = False
+    position: int = 0
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class MemoryBroker:
     queues: dict[str, deque[StoredMessage]] = field(default_factory=dict)
     capacity: dict[str, int] = field(default_factory=dict)
     blocked: str | None = None
+    arrivals: int = 0
 
     def link(self) -> "MemoryLink":
         """A new channel."""
@@ -110,6 +112,8 @@ class MemoryLink:
         elif len(queue) >= self._broker.capacity.get(name, 2**63):
             self._events.append(Confirm(sequence, True, False))
         else:
+            self._broker.arrivals += 1
+            message.position = self._broker.arrivals
             queue.append(message)
             self._events.append(Confirm(sequence, False, True))
 
@@ -130,7 +134,10 @@ class MemoryLink:
 
     def _return(self, messages: dict[int, StoredMessage]) -> None:
         queue = self._broker.queues.get(self._queue)
-        for _, message in sorted(messages.items(), reverse=True):
-            message.redelivered = True
-            if queue is not None:
-                queue.appendleft(message)
+        if queue is not None:
+            back = messages.values()
+            for message in back:
+                message.redelivered = True
+            ordered = sorted((*back, *queue), key=lambda message: message.position)
+            queue.clear()
+            queue.extend(ordered)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from dlxctl.broker.link import LARGEST_HEADER, Link
 from dlxctl.broker.run_guard import RunGuard
 from dlxctl.errors import BrokerUnavailable, DlxctlError, NotFound
+from dlxctl.ops.look import QUIET_S, return_in_order
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.order import ReplayOrder, destination
 from dlxctl.replay.origin import Held, Hold
@@ -26,7 +27,6 @@ WINDOW = 1_000
 MOST_KEPT = 1_000
 """Held messages that stay unacknowledged during a run; with more the run stops."""
 PUMP_S = 0.2
-QUIET_S = 1.0
 
 
 class Watch(Protocol):
@@ -75,7 +75,6 @@ class _Run:
         self.link, self.order, self.report, self.suspect = link, order, report, suspect
         self.window = Window()
         self._waiting: deque[Delivery] = deque()
-        self._kept = 0
         self._quiet_since = time.monotonic()
         self._blocked_since: float | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -102,21 +101,12 @@ class _Run:
             watch.progress(self.report, len(self.window), self.link.blocked)
 
     def leave(self) -> None:
-        """Give back what stays, by one nack, and return once the broker has taken it all."""
+        """Give back what stays, in order, and return once the broker has taken it all."""
         if self.link.blocked is not None:
             return  # the connection's end gives everything back
-        self.link.cancel()
-        if self._kept or self._waiting or self.report.outcome is not Outcome.COMPLETE:
-            self.link.give_back_all()
-        self.link.settle()
-        self.report.remaining = self._depth_after(self._kept + len(self._waiting))
-
-    def _depth_after(self, returned: int) -> int:
-        """The depth once the returned messages are counted: a quorum queue does so a moment after its answer."""
-        deadline = time.monotonic() + QUIET_S
-        while (depth := self.link.depth(self.order.queue)) < returned and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return depth
+        outstanding = [*self.window.kept, *(delivery.tag for delivery in self._waiting)]
+        least = self.report.found - self.report.moved_total
+        self.report.remaining = return_in_order(self.link, self.order.queue, outstanding, least)
 
     def _finished(self, stopping: bool) -> bool:
         if stopping and self.link.blocked is not None:
@@ -175,10 +165,9 @@ class _Run:
 
     def _held(self, held: Held, identity: str) -> None:
         self.report.hold(held, identity)
-        self._kept += 1
-        if self._kept >= MOST_KEPT:
+        if self.report.held.total() >= MOST_KEPT:
             raise DlxctlError(
-                f"{self._kept} messages of {self.order.queue!r} have to be held, so the run stops here",
+                f"{MOST_KEPT} messages of {self.order.queue!r} have to be held, so the run stops here",
                 remedy="Mend the reasons in the report, then replay again: what was moved is moved.",
             )
 

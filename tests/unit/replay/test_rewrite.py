@@ -29,7 +29,9 @@ def copy_of(found: Letter, *, flagged: bool = False, **options: Any) -> Letter:
 
 def own(replays: int = 1, at: int = 0, reason: str = "", exception: str = "") -> tuple[bytes, ...]:
     """The entries that dlxctl adds, in its order."""
-    history = json.dumps([{"at": at, "queue": "orders", "reason": reason, "exception": exception}], separators=(",", ":"))
+    history = json.dumps(
+        [{"at": at, "queue": "orders", "reason": reason, "exception": exception}], separators=(",", ":")
+    )
     return (
         amqp.entry(b"dlxctl-run", amqp.string("r1/7")), amqp.entry(b"dlxctl-replays", amqp.integer(replays)),
         amqp.entry(b"dlxctl-history", amqp.string(history)),
