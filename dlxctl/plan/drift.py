@@ -30,10 +30,15 @@ class Drift:
         return frozenset(("exchange" if b.to_exchange else "queue", b.destination) for b in marks)
 
     @cached_property
+    def leftover_queues(self) -> tuple[Queue, ...]:
+        """Queues of ours that the file has no more."""
+        observed, desired = self.observed.queues, self.desired.queues
+        return tuple(queue for key, queue in observed.items() if key in self.owned and key not in desired)
+
+    @cached_property
     def stand(self) -> tuple[Policy, ...]:
         """The policies of ours that are to stand when apply is done."""
-        gone = [q for key, q in self.observed.queues.items() if key in self.owned and key not in self.desired.queues]
-        return standing(self.layout, self.desired, self.observed, gone)
+        return standing(self.layout, self.desired, self.observed, self.leftover_queues)
 
     @cached_property
     def bindings_of(self) -> dict[Key, list[Binding]]:

@@ -26,7 +26,7 @@ def leftovers(drift: Drift) -> Iterator[Leftover]:
     """Marked objects that the file has no more, and bindings that it has no more between objects that it has."""
     desired, observed = drift.desired, drift.observed
     yield from (e for key, e in observed.exchanges.items() if key in drift.owned and key not in desired.exchanges)
-    yield from (q for key, q in observed.queues.items() if key in drift.owned and key not in desired.queues)
+    yield from drift.leftover_queues
     for key, binding in observed.bindings.items():
         ends = desired.exchange(binding.source) and not binding.to_exchange and desired.queue(binding.destination)
         if ends and key not in desired.bindings and not drift.is_mark(binding):

@@ -16,7 +16,8 @@ from dlxctl.plan.policies import steps
 
 def changes(drift: Drift) -> Iterator[Change]:
     """Every change that apply can make."""
-    owner, policies = drift.layout.owner_exchange, steps(drift.layout, drift.desired, drift.observed, drift.stand)
+    owner = drift.layout.owner_exchange
+    policies = steps(drift.layout, drift.desired, drift.observed, drift.stand, drift.leftover_queues)
     exchanges = drift.desired.exchanges.values()
     for exchange in sorted(exchanges, key=lambda e: (e.name != owner, "alternate-exchange" in e.arguments)):
         yield from _created(exchange, drift)

@@ -27,7 +27,7 @@ class PolicySteps:
 
 
 def is_ours(policy: Policy, layout: Layout) -> bool:
-    """Whether the name is one that `spec.policies` gives for this topology, and not for `shop.eu` beside `shop`."""
+    """Whether the name is one that `spec.policies` gives for this topology, and not for `shop-eu` beside `shop`."""
     return re.fullmatch(rf"dlxctl\.{re.escape(layout.name)}\.[0-9a-f]{{12}}(\.\d+)?", policy.name) is not None
 
 
@@ -44,8 +44,11 @@ def standing(layout: Layout, desired: Topology, observed: Topology, leftover: It
     return tuple(stay.values())
 
 
-def steps(layout: Layout, desired: Topology, observed: Topology, stand: tuple[Policy, ...]) -> PolicySteps:
+def steps(
+    layout: Layout, desired: Topology, observed: Topology, stand: tuple[Policy, ...], leftover: Iterable[Queue]
+) -> PolicySteps:
     """From the observed policies to those in `stand`."""
+    queues = (*desired.queues.values(), *leftover)
     early: list[PutPolicy] = []
     late: list[Change] = []
     for policy in stand:
@@ -53,7 +56,7 @@ def steps(layout: Layout, desired: Topology, observed: Topology, stand: tuple[Po
         if before == policy:
             continue
         why = place_of(policy, layout, desired)
-        both = _both(before, policy, desired)
+        both = _both(before, policy, queues)
         if both not in (before, policy):
             early.append(PutPolicy(policy=both, before=before, why=why))
         last = PutPolicy(policy=policy, before=before if both == policy else both, why=why)
@@ -65,8 +68,7 @@ def steps(layout: Layout, desired: Topology, observed: Topology, stand: tuple[Po
     return PolicySteps(early=tuple(early), late=tuple(late))
 
 
-def _both(before: Policy | None, after: Policy, desired: Topology) -> Policy:
-    """`after`, but still with the queues that `before` has: the step between, where queues leave."""
-    queues = desired.queues.values()
+def _both(before: Policy | None, after: Policy, queues: tuple[Queue, ...]) -> Policy:
+    """`after`, but still with those `queues` that `before` has: the step between, where some leave."""
     leaving = (covered(before, queues) if before else frozenset()) - covered(after, queues)
     return replace(after, pattern=pattern(sorted(leaving | covered(after, queues)))) if leaving else after

@@ -1,5 +1,6 @@
 """A plan, or what became of it, as lines of text. Whatever comes from the broker or the file is escaped."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -45,12 +46,15 @@ def plan_lines(plan: Plan) -> Iterator[Line]:
     """The whole plan: changes with the lines of the file that ask for them, then all that is not a change."""
     server = f"RabbitMQ {plan.server.version_text} ({plan.server.cluster_name})"
     yield Line(_safe(f"Topology {plan.topology} in vhost {plan.vhost} on {server}"), Tone.FAINT)
-    yield Line("")
+    if not plan.clean:
+        yield Line("")
     for change in plan.changes:
         if verb(change) is not Verb.MARK:
             yield from _change_lines(change, plan.source)
     for each in plan.blocked:
         yield from _blocked_lines(each, plan.source)
+    ways = dict.fromkeys(migration(each) for each in plan.blocked)
+    yield from _section("What cannot change in place, by hand:", map(" ".join, ways))
     yield from _section("Warnings:", (w.render(plan.source) for w in plan.warnings), Tone.WARN)
     yield from _section("On the broker, no longer in the file (apply leaves it):", map(_titled, plan.leftovers))
     if plan.changes or plan.blocked or plan.warnings or plan.leftovers:
@@ -99,8 +103,13 @@ def _change_lines(change: Change, source: str) -> Iterator[Line]:
         for key in sorted({*was, *wanted}):
             if was.get(key) != wanted.get(key):
                 yield Line(f"      {_safe(key)}: {_value(was.get(key))} -> {_value(wanted.get(key))}", tone)
-    elif verb(change) is Verb.CREATE and (settings := settings_of(thing)):
-        shown = ", ".join(f"{key} {_value(value)}" for key, value in settings.items())
+    elif verb(change) is Verb.CREATE:
+        yield from _settings_line(thing)
+
+
+def _settings_line(thing: BrokerObject) -> Iterator[Line]:
+    shown = ", ".join(f"{key} {_value(value)}" for key, value in settings_of(thing).items() if key != "type")
+    if shown:
         yield Line(f"      {_safe(shown, 400)}", Tone.FAINT)
 
 
@@ -109,23 +118,20 @@ def _blocked_lines(each: CannotChange, source: str) -> Iterator[Line]:
     for difference in each.differences:
         was, wanted = _value(difference.observed), _value(difference.desired)
         yield Line(f"      {_safe(difference.setting)}: {was} -> {wanted}", Tone.REMOVE)
-    for number, step in enumerate(migration(each), 1):
-        yield Line(f"      {number}. {_safe(step, 300)}", Tone.FAINT)
 
 
 def migration(each: CannotChange) -> tuple[str, ...]:
-    """The way by hand, since apply does not migrate."""
-    title = _titled(each.desired)
+    """The way by hand, sentence by sentence, since apply does not migrate."""
     if isinstance(each.desired, Exchange):
         return (
-            f"Note the bindings of {title}, from it and to it: they go with it.",
-            "Delete it while nothing publishes to it.",
-            "Run dlxctl apply, and restore the bindings that the file does not have.",
+            "Exchange: note its bindings, from it and to it, which go with it.",
+            "Delete it while nothing publishes to it, and run dlxctl apply.",
+            "Or write its present settings into the file.",
         )
     return (
-        "Or write the present values into the file, and nothing changes.",
-        f"Stop what publishes to {title}, and let its consumers empty it.",
+        "Queue: stop what publishes to it, and let its consumers empty it.",
         "Delete it, run dlxctl apply, and start publishers and consumers again.",
+        "Or write its present settings into the file.",
     )
 
 
@@ -136,7 +142,7 @@ def _section(title: str, texts: Iterable[str], tone: Tone = Tone.PLAIN) -> Itera
 
 
 def _titled(thing: BrokerObject | Leftover) -> str:
-    return f"{kind(thing)} {name(thing)}"
+    return f"{kind(thing)} {name(thing)}" + (f" ({thing.type})" if isinstance(thing, Exchange | Queue) else "")
 
 
 def settings_of(thing: BrokerObject) -> dict[str, Any]:
@@ -161,7 +167,7 @@ def _where(place: Place, source: str) -> str:
 
 
 def _value(value: object) -> str:
-    return "not set" if value is None else _safe(f'"{value}"' if isinstance(value, str) else str(value), 120)
+    return "not set" if value is None else _safe(json.dumps(value, ensure_ascii=False, default=str), 120)
 
 
 def _safe(text: str, longest: int = 300) -> str:

@@ -1,0 +1,69 @@
+"""A plan as text and as JSON."""
+
+import json
+
+from dlxctl.broker.memory_admin import MemoryAdmin
+from dlxctl.model.topology import Queue, QueueType
+from dlxctl.ops.apply import apply
+from dlxctl.plan.report import Report
+from dlxctl.render.plan import plan_lines, report_lines
+from dlxctl.render.plan_json import plan_json, report_json
+from tests.unit.plan.layouts import SHOP, applied, layout, plan_on
+
+
+def text(admin: MemoryAdmin, topology: str = SHOP) -> str:
+    return "\n".join(line.text for line in plan_lines(plan_on(admin, layout(topology))))
+
+
+def test_an_empty_plan_says_so() -> None:
+    """Two lines: where, and that nothing is to do."""
+    assert text(applied(layout())) == "Topology shop in vhost / on RabbitMQ 4.3.0 (memory)\nNothing to do."
+
+
+def test_a_changed_policy_is_shown_from_and_to() -> None:
+    """Each setting that differs, and the line of the file."""
+    broker = applied(layout())
+    shown = text(
+        broker, SHOP.replace("5\n", "7\n").replace("  thumbnails: {type: classic", "  pictures: {type: classic")
+    )
+    assert 'pattern: "^(thumbnails)$" -> "^(pictures|thumbnails)$"' in shown
+    assert "  + queue pictures (classic)    # topology.yaml:" in shown
+    assert "On the broker, no longer in the file (apply leaves it):\n  queue thumbnails (classic)" in shown
+
+
+def test_what_cannot_change_is_shown_with_the_way_by_hand() -> None:
+    """The setting, both values, and what to do."""
+    shown = text(MemoryAdmin("/", Queue(name="retry.10s", type=QueueType.QUORUM, arguments={"x-message-ttl": 9_000})))
+    assert "  ! queue retry.10s (quorum) cannot change in place" in shown
+    assert "x-message-ttl: 9000 -> 10000" in shown
+    assert "let its consumers empty it" in shown
+    assert shown.endswith("1 that cannot change in place.")
+
+
+def test_control_characters_never_reach_the_terminal() -> None:
+    """Names and values from the broker are escaped."""
+    evil = Queue(name="orders", type=QueueType.QUORUM, arguments={"x-overflow": "\x1b[31mred\u202e"})
+    shown = text(MemoryAdmin("/", evil))
+    assert all(character.isprintable() or character == "\n" for character in shown)
+
+
+def test_the_json_has_each_change_with_its_cause_and_its_way_back() -> None:
+    """It survives a round trip, and every change says whether it can be undone."""
+    plan = json.loads(json.dumps(plan_json(plan_on(MemoryAdmin(), layout()))))
+    assert plan["schema_version"] == 1
+    assert plan["summary"]["create"] == sum(change["verb"] == "create" for change in plan["changes"])
+    for change in plan["changes"]:
+        assert change["why"]["file"] == "topology.yaml"
+        assert (change["reverse"] is None) != (change["not_reversible"] is None)
+    assert len(plan["fingerprint"]) == 64
+
+
+def test_a_report_tells_what_was_made() -> None:
+    """In text and in JSON."""
+    report = apply(MemoryAdmin(), layout())
+    assert [line.text for line in report_lines(report)] == ["Applied: 22 created, 0 changed, 0 deleted."]
+    assert report_json(report)["applied"] is True
+    failed = Report(plan=report.plan, made=report.made[:1], failed=report.plan.changes[1])
+    lines = [line.text for line in report_lines(failed)]
+    assert lines[0] == "Stopped: 1 created, 0 changed, 0 deleted."
+    assert len([line for line in lines if "not tried" in line]) == len(report.plan.changes) - 2
