@@ -11,16 +11,13 @@ from urllib.parse import quote
 
 import pika
 
-from dlxctl.celery.module import module_text
-from dlxctl.model.topology import Topology
-from dlxctl.spec import load
-from dlxctl.spec.expand import expand
 from tests.brokers import RunningBroker
 from tests.workers import wait_until
 
 TOPOLOGY = """
 version: 1
 topology: shop
+vhost: ${{DLXCTL_VHOST:-/}}
 settings: {settings}
 retry:
   standard: {{delays: [1s, 2s], attempts: 3}}
@@ -105,6 +102,12 @@ def hang(self):
 def on_error(self, *args):
     note(self, "errback")
 
+@app.task(name="shop.orders.bug", bind=True)
+def bug(self):
+    note(self)
+    if not os.path.exists("deployed"):
+        raise ValueError("a bug")
+
 @app.task(name="shop.add", bind=True)
 def add(self, a, b):
     note(self)
@@ -114,17 +117,33 @@ def add(self, a, b):
 
 @dataclass(frozen=True)
 class Shop:
-    """A vhost with the topology declared, and a directory with `app.py` and the generated `celery_topology.py`."""
+    """A vhost with the topology applied, and a directory with `app.py` and the generated `celery_topology.py`."""
 
     broker: RunningBroker
     vhost: str
     url: str
     directory: Path
-    desired: Topology
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"SHOP_BROKER": self.url, "SHOP_RESULTS": str(self.directory / "results")}
+        return {
+            "SHOP_BROKER": self.url, "SHOP_RESULTS": str(self.directory / "results"), "DLXCTL_URL": self.url,
+            "DLXCTL_MANAGEMENT_URL": self.broker.management_url, "DLXCTL_VHOST": self.vhost,
+        }  # fmt: skip
+
+    def dlxctl(self, *arguments: str) -> str:
+        """Run the installed command in the shop's directory; returns stdout. Raises AssertionError when it fails."""
+        command = [str(Path(sys.executable).parent / "dlxctl"), *arguments]
+        done = subprocess.run(
+            command, cwd=self.directory, env=os.environ | self.environment, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def configure(self, topology: str) -> None:
+        """Write `topology` as the file, and generate the Celery module from it."""
+        (self.directory / "topology.yaml").write_text(topology)
+        self.dlxctl("celery", "-o", "celery_topology.py")
 
     def python(self, code: str) -> str:
         """Run `code` as a producer in the shop's directory; returns what it prints."""
@@ -186,29 +205,10 @@ class Shop:
 def open_shop(
     broker: RunningBroker, vhost: str, url: str, directory: Path, *, type_: str = "quorum", settings: str = "policy"
 ) -> Shop:
-    """Declare the shop's topology in `vhost`, and write its two modules."""
-    layout = load(TOPOLOGY.format(type=type_, settings=settings), environment={})
-    desired = expand(layout, version=broker.release)
-    _declare(broker, vhost, desired)
+    """Apply the shop's topology to `vhost`, and write its two modules."""
+    shop = Shop(broker, vhost, url, directory)
+    shop.configure(TOPOLOGY.format(type=type_, settings=settings))
+    shop.dlxctl("apply", "--yes")
     (directory / "results").mkdir()
-    (directory / "celery_topology.py").write_text(module_text(layout, desired))
     (directory / "app.py").write_text(APP)
-    return Shop(broker, vhost, url, directory, desired)
-
-
-def _declare(broker: RunningBroker, vhost: str, desired: Topology) -> None:
-    root = quote(vhost, safe="")
-    for exchange in desired.exchanges.values():
-        body: dict[str, Any] = {"type": exchange.type, "durable": True, "internal": exchange.internal}
-        broker.api("PUT", f"exchanges/{root}/{exchange.name}", body | {"arguments": dict(exchange.arguments)})
-    for queue in desired.queues.values():
-        broker.api("PUT", f"queues/{root}/{queue.name}", {"durable": True, "arguments": dict(queue.arguments)})
-    for binding in desired.bindings.values():
-        to = "e" if binding.to_exchange else "q"
-        body = {"routing_key": binding.routing_key, "arguments": dict(binding.arguments)}
-        broker.api("POST", f"bindings/{root}/e/{binding.source}/{to}/{binding.destination}", body)
-    for policy in desired.policies.values():
-        body = {"pattern": policy.pattern, "apply-to": policy.apply_to, "priority": policy.priority}
-        broker.api(
-            "PUT", f"policies/{root}/{quote(policy.name, safe='')}", body | {"definition": dict(policy.definition)}
-        )
+    return shop

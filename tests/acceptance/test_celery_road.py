@@ -50,6 +50,21 @@ def test_a_failing_task_travels_through_the_tiers_into_the_dlq_once(shop: Shop) 
     assert [shop.depth(queue) for queue in ("orders", "retry.1s", "retry.2s", "dead_letter")] == [0, 0, 0, 0]
 
 
+def test_when_the_bug_is_fixed_replay_brings_every_task_back(shop: Shop) -> None:
+    """The whole job: applied, configured, failed, retried, dead-lettered; fixed, replayed, succeeded."""
+    printed = shop.python("import app; print(*[app.bug.delay().id for _ in range(5)])")
+    with start_worker(shop.directory, environment=shop.environment):
+        wait_until(lambda: shop.depth("dead_letter") == 5)
+        (shop.directory / "deployed").touch()
+        shop.dlxctl("replay", "--queue", "dead_letter", "--yes")
+        ids = printed.split()
+        results = shop.python(f"import app; print([app.app.AsyncResult(i).get(timeout=20) for i in {ids!r}])")
+    assert results == "[None, None, None, None, None]\n"
+    replayed = [run for run in shop.runs() if run["retries"] == 0]
+    assert sorted(run["id"] for run in replayed) == sorted(2 * ids)
+    assert shop.depth("dead_letter") == 0
+
+
 def test_each_outcome_of_a_task_ends_where_it_should(shop: Shop) -> None:
     """Success and Ignore leave nothing; what is not retried, rejected, or kills its process is one dead letter each."""
     with start_worker(shop.directory, environment=shop.environment):

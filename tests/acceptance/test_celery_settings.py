@@ -6,10 +6,7 @@ import pytest
 from amqp.exceptions import ChannelError
 from celery import Celery
 
-from dlxctl.celery.module import module_text
 from dlxctl.celery.worker.publishing import producer_of
-from dlxctl.spec import load
-from dlxctl.spec.expand import expand
 from tests.acceptance.celery_shop import TOPOLOGY, open_shop
 from tests.brokers import RunningBroker
 from tests.workers import start_worker, wait_until
@@ -35,8 +32,7 @@ def test_declare_true_declares_the_queues_as_the_broker_has_them(
     """Worker and producer declare the work queues, with equal arguments, and nothing besides."""
     shop = open_shop(broker, vhost, url, tmp_path, settings="arguments")
     text = TOPOLOGY.format(type="quorum", settings="arguments").replace("celery: {", "celery: {declare: true, ")
-    layout = load(text, environment={})
-    (shop.directory / "celery_topology.py").write_text(module_text(layout, expand(layout, version=broker.release)))
+    shop.configure(text)
     before = shop.objects()
     with start_worker(shop.directory, environment=shop.environment):
         assert shop.python("import app; print(app.add.delay(1, 2).get(timeout=20))") == "3\n"
@@ -52,8 +48,7 @@ def test_native_delay_true_leaves_celerys_delay_queues_in(
     """Whoever needs long ETAs keeps them; the other tests show that they are absent otherwise."""
     shop = open_shop(broker, vhost, url, tmp_path)
     text = TOPOLOGY.format(type="quorum", settings="policy").replace("celery: {", "celery: {native_delay: true, ")
-    layout = load(text, environment={})
-    (shop.directory / "celery_topology.py").write_text(module_text(layout, expand(layout)))
+    shop.configure(text)
     with start_worker(shop.directory, environment=shop.environment):
         wait_until(lambda: ("queues", "celery_delayed_27") in shop.objects())
 

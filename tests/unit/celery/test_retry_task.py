@@ -158,5 +158,6 @@ def test_the_consumer_lacks_only_the_delay_step() -> None:
     """Every other step of Celery's worker is there."""
     from celery.worker.consumer import Consumer as CeleryConsumer
 
-    missing = set(CeleryConsumer.Blueprint.default_steps) - set(Consumer.Blueprint.default_steps)
-    assert missing == {"celery.worker.consumer.delayed_delivery:DelayedDelivery"}
+    theirs = list(CeleryConsumer.Blueprint.default_steps)
+    delay = "celery.worker.consumer.delayed_delivery:DelayedDelivery"  # not in Celery 5.4
+    assert list(Consumer.Blueprint.default_steps) == [step for step in theirs if step != delay]
