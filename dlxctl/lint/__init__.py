@@ -23,4 +23,4 @@ RULES: tuple[Rule, ...] = tuple(sorted((check.rule for check in CHECKS), key=lam
 def run(layout: Layout, topology: Topology) -> tuple[Diagnostic, ...]:
     """Everything that the rules find in `layout` and its expansion `topology`, in the order of the file."""
     found = (diagnostic for check in CHECKS for diagnostic in islice(check(layout, topology), MOST_REPORTED))
-    return tuple(sorted(found, key=lambda diagnostic: (diagnostic.place, diagnostic.code)))
+    return tuple(sorted(dict.fromkeys(found), key=lambda diagnostic: (diagnostic.place, diagnostic.code)))
