@@ -14,6 +14,10 @@ from tests.brokers import NoBroker, RunningBroker, asked_versions, obtain
 
 ROOT = Path(__file__).parent.parent
 
+# Celery prefers these to an app's own broker; the shell's must not steer the workers of a test.
+for _name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+    os.environ.pop(_name, None)
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes `broker` runs once on each asked version."""
