@@ -43,6 +43,8 @@ class DlxctlError(Exception):
     """
 
     exit_code = ExitCode.ERROR
+    placed = False
+    """Whether the text begins with the place in a file, so that editors can follow it and no name goes before it."""
 
     def __init__(self, what: str, *, why: str = "", remedy: str = "") -> None:
         super().__init__(what)

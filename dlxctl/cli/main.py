@@ -86,7 +86,7 @@ def run(argv: list[str] | None = None) -> int:
     except DlxctlError as error:
         if os.environ.get("DLXCTL_DEBUG"):
             raise
-        click.echo(f"dlxctl: {error}", err=True)
+        click.echo(str(error) if error.placed else f"dlxctl: {error}", err=True)
         return int(error.exit_code)
     return int(result or ExitCode.OK)
 

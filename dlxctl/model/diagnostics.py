@@ -71,6 +71,7 @@ class InvalidTopology(DlxctlError):
     """A topology file with errors: all of them at once, in the order of the file."""
 
     exit_code = ExitCode.USAGE
+    placed = True
 
     def __init__(self, source: str, diagnostics: Iterable[Diagnostic]) -> None:
         self.source = source
