@@ -121,11 +121,23 @@ def test_connections_that_the_broker_closed_cost_nothing(
     assert letter.headers[names.REASON] == "retries-spent"
 
 
+def test_a_dead_letter_has_the_body_and_the_properties_of_its_task(shop: Shop) -> None:
+    """The same bytes and the same properties go back when it is replayed."""
+    headers = {"task": "shop.orders.never", "id": "twin", "lang": "py", "x-death": [{"queue": "forged"}]}
+    properties = {"message_id": "m1", "timestamp": 1_700_000_000, "app_id": "shop", "type": "order", "priority": 3}
+    with start_worker(shop.directory, environment=shop.environment):
+        shop.publish("shop.events", "order.created", headers, b'[[], {}, {"callbacks": null, "odd":  1}]', **properties)
+        letters = shop.take("dead_letter", 2)
+    for letter, body in letters:
+        assert body == b'[[], {}, {"callbacks": null, "odd":  1}]'
+        assert {name: getattr(letter, name) for name in properties} == properties
+
+
 def test_a_retry_returns_to_its_own_queue_and_to_no_other(shop: Shop) -> None:
     """Two queues bound with one key get a copy each; each copy is retried and buried under its own queue's name."""
     headers = {"task": "shop.orders.fail", "id": "twin", "lang": "py", "retries": 2, "x-death": [{"queue": "forged"}]}
     with start_worker(shop.directory, environment=shop.environment):
-        shop.publish("shop.events", "order.created", headers, b'[[], {}, {"callbacks": null}]', message_id="m1")
+        shop.publish("shop.events", "order.created", headers, b'[[], {}, {"callbacks": null}]')
         letters = [properties for properties, _ in shop.take("dead_letter", 2)]
     assert sorted(letter.headers[names.ORIGIN] for letter in letters) == ["audit", "orders"]
     assert [run["retries"] for run in shop.runs()] == [2, 2, 3, 3]
@@ -203,3 +215,12 @@ def test_no_failing_task_is_lost_when_the_worker_is_killed(shop: Shop) -> None:
     ids = [properties.headers["id"] for properties, _ in shop.take("dead_letter", 300)]
     assert set(ids) == set(printed.split())
     assert len(ids) - 300 <= 4, "twice the pool's size: what ran, and what was prefetched"
+
+
+def test_an_error_that_cannot_be_written_down_dies_all_the_same(shop: Shop) -> None:
+    """Where no copy can be made of it, the original is dead-lettered by the broker, and the worker goes on."""
+    with start_worker(shop.directory, environment=shop.environment):
+        shop.python("import app; app.mute.delay()")
+        [(letter, _)] = shop.take("dead_letter", 1)
+        assert shop.python("import app; print(app.add.delay(1, 2).get(timeout=20))") == "3\n"
+    assert letter.headers["x-death"][0]["queue"] == "orders"

@@ -32,12 +32,11 @@ def publish_dead_letter(request: Any, exc_info: Any) -> bool:
     road = road_from(request.app, queue)
     if queue is None or road is None or road.dlx is None:
         return False
-    headers = failure_headers(request.message.headers, _failure(request, exc_info, queue, road))
-    # kombu has decompressed the body; the copy carries it plain.
-    headers.pop("compression", None)
     try:
+        headers = failure_headers(request.message.headers, _failure(request, exc_info, queue, road))
+        headers.pop("compression", None)  # kombu has decompressed the body; the copy carries it plain
         _publish(request, road, headers)
-    except Exception as error:  # whatever it is, the original is still there, and the broker can dead-letter it
+    except Exception as error:  # an error's own __str__, the broker, ...: the original is there, to be dead-lettered
         logger.error(
             "dlxctl: exchange %r did not take the copy of task %s[%s] (%r); the original is rejected to it instead",
             road.dlx, request.name, request.id, error,
