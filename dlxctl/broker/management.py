@@ -72,7 +72,7 @@ class Management:
     def declare_queue(self, queue: Queue) -> None:
         """PUT /api/queues; 400 when it exists with other settings, or its type does not know an argument."""
         body = {"durable": queue.durable, "auto_delete": queue.auto_delete, "arguments": dict(queue.arguments)}
-        needs = "configure on the queue, and with a dead-letter exchange read on it and write on that one"
+        needs = "configure on the queue, and with a dead-letter exchange read on it and write on that one (amq.default)"
         answer = self._http.request("PUT", "queues", self._vhost, queue.name, body=body)
         self._accept(answer, f"declare queue {quoted(queue.name)}", needs)
 

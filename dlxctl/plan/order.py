@@ -21,8 +21,9 @@ def changes(drift: Drift) -> Iterator[Change]:
     exchanges = drift.desired.exchanges.values()
     for exchange in sorted(exchanges, key=lambda e: (e.name != owner, "alternate-exchange" in e.arguments)):
         yield from _created(exchange, drift)
+    early = [(drift.policy_role(step.policy), step) for step in policies.early]
     for role in ROLES:
-        yield from (step for step in policies.early if drift.policy_role(step.policy) == role)
+        yield from (step for wanted, step in early if wanted == role)
         members = [queue for queue in drift.desired.queues.values() if drift.role(queue) == role]
         for queue in members:
             yield from _created(queue, drift)

@@ -1,11 +1,13 @@
 """A plan as text and as JSON."""
 
 import json
+from pathlib import Path
 
 from dlxctl.broker.memory_admin import MemoryAdmin
 from dlxctl.model.topology import Queue, QueueType
 from dlxctl.ops.apply import apply
 from dlxctl.plan.report import Report
+from dlxctl.plan.rules import RULES
 from dlxctl.render.plan import plan_lines, report_lines
 from dlxctl.render.plan_json import plan_json, report_json
 from tests.unit.plan.layouts import SHOP, applied, layout, plan_on
@@ -67,3 +69,10 @@ def test_a_report_tells_what_was_made() -> None:
     lines = [line.text for line in report_lines(failed)]
     assert lines[0] == "Stopped: 1 created, 0 changed, 0 deleted."
     assert len([line for line in lines if "not tried" in line]) == len(report.plan.changes) - 2
+
+
+def test_the_page_lists_every_warning() -> None:
+    """docs/plan-and-apply.md and the rules have the same codes and titles."""
+    page = (Path(__file__).parents[3] / "docs" / "plan-and-apply.md").read_text()
+    listed = [line for line in page.splitlines() if line.startswith("| DLX8")]
+    assert listed == [f"| {rule.code} | {rule.title} |" for rule in RULES]
