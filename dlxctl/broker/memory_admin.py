@@ -26,6 +26,8 @@ STANDING = (
     Exchange(name="amq.topic", type="topic"),
 )
 """The exchanges of every vhost."""
+PATTERN_LIMIT = 1024
+"""Longest pattern of a policy on 4.3."""
 MATCHES = ("all", "any", "all-with-x", "any-with-x")
 
 
@@ -91,6 +93,8 @@ class MemoryAdmin:
             re.compile(policy.pattern)
         except re.error:
             raise BrokerRefused("set policy", why="pattern should be regular expression but is invalid") from None
+        if self._server.version >= (4, 3) and len(policy.pattern.encode()) > PATTERN_LIMIT:
+            raise BrokerRefused("set policy", why=f"pattern must not exceed {PATTERN_LIMIT} bytes")
         if not policy.definition:
             raise BrokerRefused("set policy", why="no policy provided")
         self._check_apply_to(policy)

@@ -222,6 +222,16 @@ class AdminContract:
             admin.put_policy(policy)
         assert not admin.read().policies
 
+    def test_a_long_pattern_is_refused_on_4_3(self, admin: Admin) -> None:
+        """1024 octets are taken by every version, 1025 not by 4.3."""
+        admin.put_policy(Policy(name="p", pattern="x" * 1024, definition={"max-length": 1}))
+        longer = Policy(name="p", pattern="x" * 1025, definition={"max-length": 1})
+        if admin.server().version >= (4, 3):
+            with pytest.raises(BrokerRefused, match="1024"):
+                admin.put_policy(longer)
+        else:
+            admin.put_policy(longer)
+
     @pytest.mark.parametrize(
         ("key", "since"), [("consumer-timeout", (4, 0)), ("delayed-retry-type", (4, 3)), ("max-length", (3, 10))]
     )
