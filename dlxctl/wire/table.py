@@ -12,13 +12,14 @@ from typing import NamedTuple
 INTACT = -1
 """What `find` returns as position when the whole table made sense."""
 
-_UNKNOWN, _SIZED = -1, -2
-_SIZES = [_UNKNOWN] * 256
+UNKNOWN, SIZED = -1, -2
+SIZES = [UNKNOWN] * 256
 for _kind, _size in {
     "t": 1, "b": 1, "B": 1, "s": 2, "u": 2, "U": 2, "I": 4, "i": 4, "l": 8, "L": 8, "f": 4, "d": 8, "D": 5, "T": 8,
-    "V": 0, "S": _SIZED, "x": _SIZED, "A": _SIZED, "F": _SIZED,
+    "V": 0, "S": SIZED, "x": SIZED, "A": SIZED, "F": SIZED,
 }.items():  # fmt: skip
-    _SIZES[ord(_kind)] = _size
+    SIZES[ord(_kind)] = _size
+"""kind octet -> octets of its value; SIZED: its length stands before it in 32 bits; UNKNOWN: no type of AMQP."""
 
 _u32 = Struct(">I")
 _u32_at = _u32.unpack_from
@@ -52,13 +53,13 @@ def find(raw: bytes, start: int, end: int, wanted: frozenset[bytes]) -> tuple[li
         while position < end:
             kind_at = position + 1 + raw[position]
             kind = raw[kind_at]
-            size = _SIZES[kind]
+            size = SIZES[kind]
             value = kind_at + 1
-            if size == _SIZED:
+            if size == SIZED:
                 value += 4
                 size = _u32_at(raw, kind_at + 1)[0]
             stop = value + size
-            if stop > end or size == _UNKNOWN:
+            if stop > end or size == UNKNOWN:
                 return found, kind_at
             key = raw[position + 1 : kind_at]
             if key in wanted:
