@@ -65,7 +65,7 @@ def _reached(amqp_url: str, management_url: str) -> RunningBroker:
     try:
         return RunningBroker("", amqp_url, management_url, user, password).versioned()
     except OSError as error:
-        raise NoBroker(f"the broker that the environment names does not answer at {management_url}: {error}") from error
+        raise NoBroker(f"the broker that the environment names cannot be used at {management_url}: {error}") from error
 
 
 def _started(version: str) -> RunningBroker:

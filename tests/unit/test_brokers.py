@@ -22,7 +22,7 @@ def test_versions_are_asked_for_by_comma(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_named_broker_that_is_down_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that the environment names and that does not answer is never replaced by another one."""
     monkeypatch.setenv("DLXCTL_TEST_URLS", "9.1=amqp://guest:hush@127.0.0.1:1+http://127.0.0.1:1")
-    with pytest.raises(NoBroker, match="does not answer") as caught:
+    with pytest.raises(NoBroker, match="cannot be used") as caught:
         obtain("9.1")
     assert "hush" not in str(caught.value)
 
