@@ -55,5 +55,8 @@ class Link(Protocol):
     def settle(self) -> None:
         """Return once the broker has taken everything sent so far (a round trip on the channel)."""
 
+    def abort(self) -> None:
+        """End the connection at once, without a word to the broker; outstanding deliveries go back. Never raises."""
+
     def close(self) -> None:
         """Close in good order; outstanding deliveries go back. Never raises."""

@@ -103,6 +103,9 @@ class MemoryLink:
         self._consuming = False
         self.give_back_all()
 
+    def abort(self) -> None:
+        self.close()
+
     def _route(self, sequence: int, exchange: bytes, message: StoredMessage) -> None:
         name = message.routing_key.decode()
         queue = self._broker.queues.get(name) if not exchange else None

@@ -6,6 +6,9 @@ of pika 1.3 and 1.4 (`_on_data_available`, `_frame_buffer`, `_output_marshaled_f
 tests/contract/test_link.py exercises.
 """
 
+from contextlib import suppress
+from socket import SHUT_RDWR
+
 from pika.adapters.select_connection import SelectConnection
 
 from dlxctl.wire.intake import Intake
@@ -32,6 +35,11 @@ class RawConnection(SelectConnection):  # type: ignore[misc]  # pika has no type
     def write(self, data: bytes) -> None:
         """Send whole frames as they are."""
         self._output_marshaled_frames([data])
+
+    def hang_up(self) -> None:
+        """Cut the socket, so that pika sees the end of the stream in its next turn."""
+        with suppress(OSError, AttributeError):  # pika has closed it already
+            self._transport._sock.shutdown(SHUT_RDWR)
 
     @property
     def unsent_bytes(self) -> int:

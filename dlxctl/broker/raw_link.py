@@ -17,6 +17,9 @@ from dlxctl.broker.raw_connection import RawConnection
 from dlxctl.wire import frames
 from dlxctl.wire.intake import Event
 
+CLOSE_S = 5
+"""How long to wait for the broker's word when closing."""
+
 
 class RawLink:
     """One connection with one channel in confirm mode."""
@@ -97,9 +100,17 @@ class RawLink:
             self._flush()
             self._channel.basic_qos(prefetch_count=1)  # any synchronous method of the channel will do
 
+    def abort(self) -> None:
+        self._raw.hang_up()
+        self.close()
+
     def close(self) -> None:
+        if not self._connection.is_open:
+            return
+        timer = self._raw.ioloop.call_later(CLOSE_S, self._raw.hang_up)
         with suppress(pika_errors.AMQPError, OSError):
             self._connection.close()
+        self._raw.ioloop.remove_timeout(timer)
 
     def _flush(self) -> None:
         if self._buffer:

@@ -58,6 +58,10 @@ class ReplayWatch:
             held = f", {report.held_total:,} held" if report.held_total else ""
             click.echo(f"dlxctl: {done:,} of {total:,} ({rate}{held}, {in_flight:,} under way)", err=True)
 
+    def remark(self, text: str) -> None:
+        """A line on stderr."""
+        click.echo(f"dlxctl: {text}", err=True)
+
     def _tell_blocked(self, blocked: str | None) -> None:
         if bool(blocked) == self._blocked:
             return

@@ -1,12 +1,7 @@
 """`dlxctl replay`: dead letters back to the queues they came from."""
 
-import getpass
 import json
-import os
-import platform
-import secrets
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +9,17 @@ import click
 
 from dlxctl.broker.address import Access
 from dlxctl.broker.raw_link import RawLink
-from dlxctl.broker.run_guard import BrokerGuard
 from dlxctl.cli.dead_letters import layout_of, queue_options, survey, way
 from dlxctl.cli.options import connection_options, format_option
-from dlxctl.cli.progress import ReplayWatch
-from dlxctl.cli.signals import graceful
+from dlxctl.cli.replay_run import run
 from dlxctl.errors import ExitCode
+from dlxctl.model.layout import Layout
 from dlxctl.ops.rehearse import rehearse
 from dlxctl.ops.replay import Patience
-from dlxctl.ops.replay import replay as run_replay
+from dlxctl.ops.run_identity import new_run_id
 from dlxctl.ops.situation import Situation, refuse_danger
 from dlxctl.render.replay import report_json, report_text
-from dlxctl.replay.order import DEFAULT_MAX_REPLAYS, ReplayOrder
+from dlxctl.replay.order import DEFAULT_MAX_REPLAYS, Canary, ReplayOrder
 from dlxctl.replay.report import RunReport
 from dlxctl.replay.rewrite import RewriteOptions
 
@@ -33,24 +27,43 @@ from dlxctl.replay.rewrite import RewriteOptions
 @click.command("replay", short_help="Move dead letters back to the queues they came from.")
 @queue_options
 @click.option("--to", metavar="QUEUE", help="Send all of them to this queue instead of their origins.")
+@click.option(
+    "--via", type=click.Choice(["queue", "exchange"]), default="queue", show_default=True,
+    help="Straight to the origin queue, or through the exchange and key of the first publish (every bound queue).",
+)  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), help="Move just so many. [default: all that are there now]")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Move at most N a second.")
+@click.option("--canary", type=click.IntRange(min=1), metavar="N", help="Move N first, watch, then go on or stop.")
+@click.option(
+    "--abort-if-returned", type=click.FloatRange(0, 100), default=0, show_default=True, metavar="PERCENT",
+    help="Stop after the canary when more than so many of it died again.",
+)  # fmt: skip
+@click.option(
+    "--canary-wait", type=click.FloatRange(min=0), default=30, show_default=True, metavar="SECONDS",
+    help="How long to watch; longer than a failing task takes, with its retries.",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show what would move where; nothing is moved.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option(
     "--max-replays", type=click.IntRange(min=1), default=DEFAULT_MAX_REPLAYS, show_default=True,
-    help="Hold a message that was replayed so often already.",
+    help="A message that was replayed so often already is parked, or held.",
 )  # fmt: skip
 @click.option("--keep-retries", is_flag=True, help="Do not set Celery's count of retries back to 0.")
 @click.option("--keep-expires", is_flag=True, help="Keep Celery's expiry; one in the past makes the task vanish.")
+@click.option("--new-id", is_flag=True, help="Give Celery tasks a new id: workers discard one that was revoked.")
 @click.option(
     "--blocked-timeout", type=click.FloatRange(min=1), default=120, show_default=True, metavar="SECONDS",
     help="Give up (exit 6) when an alarm of the broker stops publishers for so long.",
+)  # fmt: skip
+@click.option(
+    "--reconnect-timeout", type=click.FloatRange(min=0), default=60, show_default=True, metavar="SECONDS",
+    help="Give up (exit 6) when a lost broker does not come back for so long.",
 )  # fmt: skip
 @format_option
 @connection_options
 def command(
     queue: str, file: Path | None, allowed: tuple[str, ...], limit: int | None, dry_run: bool, yes: bool,
-    blocked_timeout: float, output_format: str, url: str | None, management_url: str | None, **choices: Any,
+    output_format: str, url: str | None, management_url: str | None, **choices: Any,
 ) -> int:  # fmt: skip
     """Move dead letters back to the queues they came from.
 
@@ -61,6 +74,7 @@ def command(
     \b
     dlxctl replay --queue dead_letter --dry-run
     dlxctl replay --queue dead_letter --limit 10
+    dlxctl replay --queue dead_letter --canary 10 --abort-if-returned 20
     dlxctl replay --queue dead_letter --yes
     """
     layout = layout_of(file)
@@ -70,35 +84,64 @@ def command(
         found = survey(access, queue, layout)
         refuse_danger(queue, found.around, frozenset(allowed), "replaying")
         order = _order(queue, limit, access, found, choices)
-        if dry_run:
-            report = rehearse(link, order, found.around.queues)
-        elif not _agreed(queue, link.depth(queue), limit, yes):
-            click.echo("dlxctl: nothing was moved", err=True)
-            return int(ExitCode.OK)
-        else:
-            report = _run(link, order, Patience(blocked_s=blocked_timeout))
+        depth = link.depth(queue)
+        report = rehearse(link, order, found.around.queues) if dry_run else None
     finally:
         link.close()
+    if report is None and not _agreed(queue, depth, limit, yes):
+        click.echo("dlxctl: nothing was moved", err=True)
+        return int(ExitCode.OK)
+    report = report or _replayed(access, order, found, layout, choices)
     click.echo(json.dumps(report_json(report)) if output_format == "json" else report_text(report))
     return int(report.exit_code)
 
 
+def _replayed(
+    access: Access, order: ReplayOrder, found: Situation, layout: Layout | None, choices: dict[str, Any]
+) -> RunReport:
+    patience = Patience(blocked_s=choices["blocked_timeout"], reconnect_s=choices["reconnect_timeout"])
+    _warn_of_slow_returns(order, layout)
+    return run(access, order, found.around.bindings, patience)
+
+
 def _order(queue: str, limit: int | None, access: Access, found: Situation, choices: dict[str, Any]) -> ReplayOrder:
     rewrite = RewriteOptions(
-        run_id=f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(3)}",
+        run_id=new_run_id(),
         user=access.amqp[0].user,
         keep_retries=choices["keep_retries"],
         keep_expires=choices["keep_expires"],
+        new_id=choices["new_id"],
     )
+    canary = None
+    if choices["canary"]:
+        canary = Canary(size=choices["canary"], percent=choices["abort_if_returned"], wait_s=choices["canary_wait"])
     return ReplayOrder(
         queue=queue,
         rewrite=rewrite,
         rules=found.around.rules,
         to=choices["to"],
+        via_exchange=choices["via"] == "exchange",
         limit=limit,
+        rate=choices["rate"],
+        canary=canary,
         max_replays=choices["max_replays"],
+        parking=found.around.parking,
         dropping=found.around.dropping,
+        may_rotate=found.around.may_rotate,
     )
+
+
+def _warn_of_slow_returns(order: ReplayOrder, layout: Layout | None) -> None:
+    """A replayed task walks its whole ladder before it dies again: say so when the canary is shorter than that."""
+    if not order.canary or layout is None or order.rewrite.keep_retries:
+        return
+    walks = [sum(map(ladder.delay_ms, range(ladder.attempts))) / 1000 for ladder in layout.ladders.values()]
+    if walks and max(walks) > order.canary.wait_s:
+        click.echo(
+            f"dlxctl: a task that fails again is retried for up to {max(walks):,.0f} s before it dies, longer than the "
+            f"canary is watched ({order.canary.wait_s:g} s); with --keep-retries it dies at once",
+            err=True,
+        )
 
 
 def _agreed(queue: str, depth: int, limit: int | None, yes: bool) -> bool:
@@ -107,20 +150,3 @@ def _agreed(queue: str, depth: int, limit: int | None, yes: bool) -> bool:
         return True
     number = depth if limit is None else min(depth, limit)
     return click.confirm(f"Replay {number:,} of {depth:,} messages of {queue!r}?", err=True)
-
-
-def _run(link: RawLink, order: ReplayOrder, patience: Patience) -> RunReport:
-    with graceful() as stop, ReplayWatch(stop) as watch:
-        return run_replay(link, BrokerGuard(link.connection), order, _holder(order), watch, patience)
-
-
-def _holder(order: ReplayOrder) -> dict[str, Any]:
-    """Who runs, for the one whose own replay is refused meanwhile."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return {
-        "run": order.rewrite.run_id, "user": user, "host": platform.node(), "pid": os.getpid(),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }  # fmt: skip

@@ -1,8 +1,10 @@
 """`replay --dry-run`: the same decisions on the messages at the head of the queue, and nothing moved."""
 
+from typing import assert_never
+
 from dlxctl.broker.link import Link
 from dlxctl.ops.look import MOST_UNACKNOWLEDGED, letters
-from dlxctl.replay.order import ReplayOrder, destination
+from dlxctl.replay.order import Decision, Left, ReplayOrder, Route, decide
 from dlxctl.replay.origin import Held, Hold
 from dlxctl.replay.report import RunReport
 
@@ -17,13 +19,28 @@ def rehearse(link: Link, order: ReplayOrder, queues: frozenset[str] | None) -> R
     most = min(MOST_UNACKNOWLEDGED, order.limit if order.limit is not None else MOST_UNACKNOWLEDGED)
     for letter in letters(link, order.queue, most):
         report.examined += 1
-        target = destination(letter, order)
-        if isinstance(target, str) and queues is not None and target not in queues:
-            target = Held(why=Hold.NO_QUEUE, detail=target)
-        if isinstance(target, Held):
-            report.hold(target, letter.id)
-        else:
-            report.moved[target] += 1
+        _count(report, _checked(decide(letter, order), queues), letter.id)
     if report.examined < report.found:
         report.notes.append(f"Looked at the first {report.examined:,} of {report.found:,} messages.")
     return report
+
+
+def _checked(decision: Decision, queues: frozenset[str] | None) -> Decision:
+    """A real run learns from the broker that a queue is missing; a rehearsal has to know."""
+    if isinstance(decision, Route) and not decision.exchange and queues is not None and decision.key not in queues:
+        return Held(why=Hold.NO_QUEUE, detail=decision.key)
+    return decision
+
+
+def _count(report: RunReport, decision: Decision, identity: str) -> None:
+    match decision:
+        case Held():
+            report.hold(decision, identity)
+        case Left():
+            report.left += 1
+        case Route(parked=True):
+            report.parked += 1
+        case Route():
+            report.moved[decision.label] += 1
+        case _:
+            assert_never(decision)

@@ -1,32 +1,30 @@
 """Replay: dead letters back to the queues they came from, by publish, confirm, acknowledge, in that order.
 
-The loop only carries: what becomes of a message is decided in `dlxctl.replay`, what may be acknowledged by its
-`Window`, and bytes move through a `Link`. Memory is bounded by the window, never by the queue.
+This is the life of a run: lock and mark, carry, come back after a lost connection, watch the canary, report. What one
+link does is in `dlxctl.ops.carrier`; what becomes of a message is decided in `dlxctl.replay`.
 """
 
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from dlxctl.broker.link import LARGEST_HEADER, Link
-from dlxctl.broker.run_guard import RunGuard
-from dlxctl.errors import BrokerUnavailable, DlxctlError, NotFound
-from dlxctl.ops.look import QUIET_S, return_in_order
-from dlxctl.replay.letter import Letter
-from dlxctl.replay.order import ReplayOrder, destination
-from dlxctl.replay.origin import Held, Hold
-from dlxctl.replay.report import Outcome, RunReport
-from dlxctl.replay.rewrite import number_of, rewritten
-from dlxctl.replay.window import Entry, Window
-from dlxctl.wire.intake import Cancelled, Confirm, Delivery, Returned
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity.stop import stop_base
 
-WINDOW = 1_000
-"""Copies under way at a time; after a crash at most so many are in both queues."""
-MOST_KEPT = 1_000
-"""Held messages that stay unacknowledged during a run; with more the run stops."""
-PUMP_S = 0.2
+from dlxctl.broker.link import Link
+from dlxctl.broker.run_guard import RunGuard
+from dlxctl.errors import BrokerRefused, BrokerUnavailable, DlxctlError, Locked, NotFound
+from dlxctl.ops.carrier import WINDOW, Carrier
+from dlxctl.ops.look import QUIET_S
+from dlxctl.ops.run_state import RunState
+from dlxctl.replay.order import Canary, ReplayOrder
+from dlxctl.replay.prefetch import Prefetch
+from dlxctl.replay.report import Outcome, RunReport
+
+TURN_S = 0.2
+SLOWEST_RETRY_S = 5
+Connect = Callable[[], tuple[Link, RunGuard]]
 
 
 class Watch(Protocol):
@@ -39,170 +37,215 @@ class Watch(Protocol):
     def progress(self, report: RunReport, in_flight: int, blocked: str | None) -> None:
         """Called some times a second."""
 
+    def remark(self, text: str) -> None:
+        """Something that the operator should know now."""
+
+
+class Returns(Protocol):
+    """Sees which messages of a run die again."""
+
+    def count(self, run_id: str) -> int:
+        """How many of that run's copies came into the dead-letter queue since the watch began."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long, in seconds, a run waits while an alarm stops publishers before it gives up (exit 6)."""
+    """In seconds: how long to wait while an alarm stops publishers, and how long for a lost broker to come back."""
 
     blocked_s: float = 120.0
+    reconnect_s: float = 60.0
 
 
 def replay(
-    link: Link, guard: RunGuard, order: ReplayOrder, holder: dict[str, Any], watch: Watch, patience: Patience
-) -> RunReport:
-    """Run one replay to its end. Raises Locked, NotFound, BrokerRefused before anything moved; later trouble is
-    told in the report, with what was done until then."""
-    found = link.depth(order.queue)
-    suspect = guard.begin(order.queue, holder)
-    run = _Run(link, order, RunReport(run_id=order.rewrite.run_id, queue=order.queue, found=found), suspect)
-    started = time.monotonic()
+    connect: Connect, order: ReplayOrder, holder: dict[str, Any], watch: Watch, patience: Patience,
+    returns: Returns | None = None,
+) -> RunReport:  # fmt: skip
+    """Run one replay to its end; `returns` is needed for a canary.
+
+    Raises Locked, NotFound, BrokerRefused or BrokerUnavailable before anything moved; later trouble is told in the
+    report, with what was done until then.
+    """
+    link, guard = connect()
     try:
-        run.to_the_end(watch, patience)
-        run.leave()
-        guard.end(settled=not run.report.unknown and (not suspect or run.all_settled))
-    except DlxctlError as error:
-        run.report.outcome = Outcome.UNAVAILABLE if isinstance(error, BrokerUnavailable) else Outcome.FAILED
-        run.report.trouble = str(error)
-        run.report.unknown = len(run.window)
-    run.report.seconds = time.monotonic() - started
-    return run.report
+        found = link.depth(order.queue)
+        suspect = guard.begin(order.queue, holder)
+    except DlxctlError:
+        link.close()
+        raise
+    report = RunReport(run_id=order.rewrite.run_id, queue=order.queue, found=found)
+    state = RunState(order=order, report=report, prefetch=_prefetch(order), suspect=suspect, goal=found)
+    started = time.monotonic()
+    _Life(state, connect, holder, watch, patience, returns).live(link, guard)
+    report.seconds = time.monotonic() - started
+    return report
 
 
-class _Run:
-    """The state of one run on one link."""
+def _prefetch(order: ReplayOrder) -> Prefetch:
+    """A slow run takes few at a time: what waits is unacknowledged, and a `consumer_timeout` runs over it."""
+    return Prefetch(window=WINDOW if order.rate is None else max(1, min(WINDOW, int(order.rate * 5))))
 
-    def __init__(self, link: Link, order: ReplayOrder, report: RunReport, suspect: bool) -> None:
-        self.link, self.order, self.report, self.suspect = link, order, report, suspect
-        self.window = Window()
-        self._waiting: deque[Delivery] = deque()
-        self._quiet_since = time.monotonic()
+
+class _Life:
+    """One run over as many connections as it takes."""
+
+    def __init__(
+        self, state: RunState, connect: Connect, holder: dict[str, Any], watch: Watch, patience: Patience,
+        returns: Returns | None,
+    ) -> None:  # fmt: skip
+        self.state, self.report, self.watch, self.patience = state, state.report, watch, patience
+        self._connect, self._holder, self._returns = connect, holder, returns
+        self._canary = state.order.canary
         self._blocked_since: float | None = None
-        self._handlers: dict[type, Callable[[Any], None]] = {
-            Delivery: self._waiting.append, Confirm: self._confirmed, Returned: self._returned, Cancelled: self._gone,
-        }  # fmt: skip
 
-    @property
-    def all_settled(self) -> bool:
-        """Every message that was there at the start went back, and nothing stayed for a reason."""
-        return self.report.outcome is Outcome.COMPLETE and not self.report.held and not self._waiting
+    def live(self, link: Link, guard: RunGuard) -> None:
+        """To the end, whatever it is; the report says which."""
+        while True:
+            carrier = Carrier(link, self.state)
+            try:
+                self._carry(carrier)
+                self._depart(carrier, guard)
+                return
+            except DlxctlError as error:
+                again = self._after(error, carrier)
+            finally:
+                link.close()
+            if again is None:
+                return
+            link, guard = again
 
-    def to_the_end(self, watch: Watch, patience: Patience) -> None:
-        """Take, publish, acknowledge until there is no more to do or somebody says stop."""
-        self.link.consume(self.order.queue, WINDOW + MOST_KEPT)
-        while not self._finished(watch.stopping):
-            events = self.link.pump(PUMP_S)
-            for event in events:
-                self._handlers[type(event)](event)
-            if not watch.stopping:
-                self._admit()
-            for tag, multiple in self.window.acknowledgements():
-                self.link.ack(tag, multiple=multiple)
-            self._mind_the_time(bool(events), patience)
-            watch.progress(self.report, len(self.window), self.link.blocked)
+    def _carry(self, carrier: Carrier) -> None:
+        """Turn until there is no more to do or somebody says stop."""
+        if self._canary:
+            self._try_canary(carrier, self._canary)
+            if self.report.outcome is not Outcome.COMPLETE:
+                return
+        self.state.limit = self.state.order.limit
+        self._turn_until_done(carrier)
 
-    def leave(self) -> None:
-        """Give back what stays, in order, and return once the broker has taken it all."""
-        if self.link.blocked is not None:
-            return  # the connection's end gives everything back
-        outstanding = [*self.window.kept, *(delivery.tag for delivery in self._waiting)]
-        least = self.report.found - self.report.moved_total
-        self.report.remaining = return_in_order(self.link, self.order.queue, outstanding, least)
+    def _turn_until_done(self, carrier: Carrier) -> None:
+        while not self._finished(carrier):
+            carrier.turn(TURN_S, taking=not self.watch.stopping)
+            self._mind_the_alarm(carrier.link)
+            self.watch.progress(self.report, len(carrier.window), carrier.link.blocked)
 
-    def _finished(self, stopping: bool) -> bool:
-        if stopping and self.link.blocked is not None:
+    def _finished(self, carrier: Carrier) -> bool:
+        if self.watch.stopping and carrier.link.blocked is not None:
             self.report.outcome = Outcome.INTERRUPTED  # the window cannot drain while the broker reads nothing
-            self.report.unknown = len(self.window)
+            self.report.unknown = len(carrier.window)
             return True
-        if len(self.window):
+        if carrier.window:
             return False
-        if stopping:
+        if self.watch.stopping:
             self.report.outcome = Outcome.INTERRUPTED
-        elif self._limit_left == 0:
+        elif carrier.may_move <= 0:
             self.report.outcome = Outcome.LIMIT
-        elif self.report.examined < self.report.found and not self._ran_empty():
-            return False
+        elif self.report.examined < self.state.goal:
+            return self._ran_empty(carrier)
         return True
 
-    @property
-    def _limit_left(self) -> int:
-        """How many more may be published now; those under way count as moved until they prove otherwise."""
-        if self.order.limit is None:
-            return WINDOW
-        return self.order.limit - self.report.moved_total - len(self.window)
-
-    def _ran_empty(self) -> bool:
+    def _ran_empty(self, carrier: Carrier) -> bool:
         """Whether fewer messages are left than there were at the start: another consumer, or their time was over."""
-        if self._waiting or time.monotonic() - self._quiet_since < QUIET_S:
+        if not carrier.idle or time.monotonic() - carrier.last_event < QUIET_S:
             return False
-        return self.link.depth(self.order.queue) == 0
+        return carrier.link.depth(self.state.order.queue) == 0
 
-    def _admit(self) -> None:
-        waiting, report = self._waiting, self.report
-        while waiting and len(self.window) < WINDOW and report.examined < report.found and self._limit_left > 0:
-            self._take(Letter(waiting.popleft()))
+    def _try_canary(self, carrier: Carrier, canary: Canary) -> None:
+        order = self.state.order
+        self.state.limit = min(canary.size, order.limit or canary.size)
+        self._turn_until_done(carrier)
+        if self.report.outcome is not Outcome.LIMIT:
+            return  # fewer messages than the canary is large, or somebody stopped it
+        self._canary = None
+        back = self._wait_for_returns(carrier, canary)
+        moved = self.report.moved_total
+        self.watch.remark(f"canary: {back} of {moved} died again within {canary.wait_s:g} s")
+        if back * 100 > canary.percent * moved:
+            self.report.outcome = Outcome.CANARY_FAILED
+            self.report.trouble = f"{back} of the first {moved} died again, more than {canary.percent:g} %"
+        elif order.limit is None or order.limit > moved:
+            self.report.outcome = Outcome.COMPLETE
 
-    def _take(self, letter: Letter) -> None:
-        self.report.examined += 1
-        target = destination(letter, self.order)
-        if isinstance(target, Held):
-            self._keep(letter.delivery.tag, target, letter.id)
-            return
-        delivery = letter.delivery
-        flagged = self.suspect and delivery.redelivered
-        header = rewritten(letter, target, self._next_number, flagged=flagged, options=self.order.rewrite)
-        if len(header) > LARGEST_HEADER:
-            self._keep(delivery.tag, Held(why=Hold.TOO_LARGE), letter.id)
-            return
-        sequence = self.link.publish(b"", target.encode(), header, delivery.body)
-        self.window.sent(Entry(delivery.tag, target, letter.id, flagged), sequence)
-        self._next_number = sequence + 1
+    def _wait_for_returns(self, carrier: Carrier, canary: Canary) -> int:
+        assert self._returns is not None
+        deadline, back = time.monotonic() + canary.wait_s, 0
+        while time.monotonic() < deadline and not self.watch.stopping and back < self.report.moved_total:
+            carrier.turn(TURN_S, taking=False)
+            back = self._returns.count(self.state.order.rewrite.run_id)
+        return back
 
-    _next_number = 1
+    def _depart(self, carrier: Carrier, guard: RunGuard) -> None:
+        if carrier.link.blocked is not None:
+            return  # nothing more can be said to this broker; the end of the connection gives everything back
+        carrier.leave()
+        complete = self.report.outcome is Outcome.COMPLETE and not self.report.held and not self.report.left
+        guard.end(settled=not self.report.unknown and (not self.state.suspect or complete))
 
-    def _keep(self, tag: int, held: Held, identity: str) -> None:
-        self.window.keep(tag)
-        self._held(held, identity)
+    def _after(self, error: DlxctlError, carrier: Carrier) -> tuple[Link, RunGuard] | None:
+        """A new link to go on with, or None when the run has to end here."""
+        self.state.lost(carrier.window)
+        under_way, _ = carrier.window.unsettled()
+        may_help = isinstance(error, BrokerUnavailable) and carrier.link.blocked is None
+        carrier.link.abort()  # before a new one: the lock is this connection's
+        if not may_help and isinstance(error, BrokerRefused | NotFound):
+            may_help = self.state.learn(error, under_way)
+        if may_help and not self.watch.stopping:
+            self.watch.remark(f"{error.what} ({error.why}); connecting again" if error.why else error.what)
+            try:
+                return self._again()
+            except DlxctlError as last:
+                error = last
+        self.report.outcome = Outcome.UNAVAILABLE if isinstance(error, BrokerUnavailable) else Outcome.FAILED
+        if self.watch.stopping:
+            self.report.outcome = Outcome.INTERRUPTED
+        self.report.trouble, self.report.unknown = str(error), len(under_way)
+        return None
 
-    def _held(self, held: Held, identity: str) -> None:
-        self.report.hold(held, identity)
-        if self.report.held.total() >= MOST_KEPT:
-            raise DlxctlError(
-                f"{MOST_KEPT} messages of {self.order.queue!r} have to be held, so the run stops here",
-                remedy="Mend the reasons in the report, then replay again: what was moved is moved.",
-            )
-
-    def _confirmed(self, confirm: Confirm) -> None:
-        for entry in self.window.confirmed(confirm, Held(why=Hold.REFUSED)):
-            if entry.held is None:
-                self.report.moved[entry.target] += 1
-                self.report.maybe_duplicates += entry.flagged
-            else:
-                detail = entry.held.detail or entry.target
-                self._held(Held(why=entry.held.why, detail=detail), entry.id)
-
-    def _returned(self, returned: Returned) -> None:
-        number = number_of(returned.header, self.order.rewrite.run_id)
-        if number is None:
-            raise DlxctlError(f"the broker returned a message of {self.order.queue!r} that was not sent by this run")
-        self.window.returned(number, Held(why=Hold.NO_QUEUE))
-
-    def _gone(self, _: Cancelled) -> None:
-        raise NotFound(
-            f"queue {self.order.queue!r} was deleted, or moved to another node, during the run",
-            remedy="Run the same command again; what was moved is moved.",
+    def _again(self) -> tuple[Link, RunGuard]:
+        """Connect and lock again; raises what stood in the way when the patience is over."""
+        trying = Retrying(
+            retry=retry_if_exception(self._worth_another_try),
+            wait=wait_random_exponential(multiplier=0.2, max=SLOWEST_RETRY_S),
+            stop=stop_after_delay(self.patience.reconnect_s) | _StopWhenAsked(self.watch),
+            reraise=True,
         )
+        link, guard = trying(self._connect_locked)
+        self.report.reconnects += 1
+        self.state.goal = min(self.state.goal, self.report.examined + link.depth(self.state.order.queue))
+        return link, guard
 
-    def _mind_the_time(self, busy: bool, patience: Patience) -> None:
-        now = time.monotonic()
-        if busy:
-            self._quiet_since = now
-        if self.link.blocked is None:
+    def _connect_locked(self) -> tuple[Link, RunGuard]:
+        link, guard = self._connect()
+        try:
+            guard.begin(self.state.order.queue, self._holder)
+            return link, guard
+        except DlxctlError:
+            link.close()
+            raise
+
+    def _worth_another_try(self, error: BaseException) -> bool:
+        """A broker that is away, or our own old connection that it has not given up yet."""
+        if isinstance(error, Locked):
+            return self.report.run_id in error.why
+        return isinstance(error, BrokerUnavailable)
+
+    def _mind_the_alarm(self, link: Link) -> None:
+        if link.blocked is None:
             self._blocked_since = None
             return
-        self._blocked_since = self._blocked_since or now
-        if now - self._blocked_since > patience.blocked_s:
+        self._blocked_since = self._blocked_since or time.monotonic()
+        if time.monotonic() - self._blocked_since > self.patience.blocked_s:
             raise BrokerUnavailable(
                 "the broker blocks publishers",
-                why=f"{self.link.blocked}, for more than {patience.blocked_s:.0f} s",
+                why=f"{link.blocked}, for more than {self.patience.blocked_s:.0f} s",
                 remedy="Clear the alarm (rabbitmq-diagnostics alarms), then run the same command again.",
             )
+
+
+class _StopWhenAsked(stop_base):
+    """tenacity's view of Ctrl-C."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def __call__(self, retry_state: Any) -> bool:
+        return self._watch.stopping

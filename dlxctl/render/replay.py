@@ -11,6 +11,7 @@ _ENDINGS = {
     Outcome.COMPLETE: "",
     Outcome.LIMIT: "Stopped at --limit; the same command goes on from here.",
     Outcome.INTERRUPTED: "Interrupted; nothing is lost. To go on, run the same command again.",
+    Outcome.CANARY_FAILED: "Stopped after the canary; the rest was not touched.",
     Outcome.UNAVAILABLE: "The broker went away; nothing is lost. To go on, run the same command again.",
     Outcome.FAILED: "The run failed; nothing is lost. Mend the cause, then run the same command again.",
 }
@@ -55,6 +56,11 @@ def report_json(report: RunReport) -> dict[str, Any]:
         "came_back": report.came_back,
         "maybe_duplicates": report.maybe_duplicates,
         "unknown": report.unknown,
+        "not_selected": report.left,
+        "moved_to_tail": report.rotated,
+        "parked": report.parked,
+        "chord_members": report.chord_members,
+        "reconnects": report.reconnects,
         "remaining": report.remaining,
         "seconds": round(report.seconds, 3),
         "trouble": report.trouble,
@@ -77,6 +83,17 @@ def _remarks(report: RunReport) -> list[str]:
         lines.append(
             f"{count(report.maybe_duplicates, 'message')} may have been moved by an earlier run that did not end; "
             "each carries dlxctl-maybe-duplicate."
+        )
+    if report.parked:
+        lines.append(f"{count(report.parked, 'message')} replayed too often already went to the parking queue.")
+    if report.left:
+        lines.append(f"{count(report.left, 'message')} not selected.")
+    if report.rotated:
+        lines.append(f"{count(report.rotated, 'message')} of those that stay went to the tail of the queue.")
+    if report.chord_members:
+        lines.append(
+            f"{count(report.chord_members, 'message')} of a chord: the task runs, but a chord whose member failed "
+            "does not run its callback any more."
         )
     if report.unknown:
         lines.append(f"{count(report.unknown, 'copy', 'copies')} not confirmed: each is still here.")

@@ -9,18 +9,20 @@ from typing import NamedTuple
 from dlxctl.wire import table
 
 MOST_DEATHS = 64
-_WANTED = frozenset({b"queue", b"reason", b"exchange", b"count", b"time"})
+_WANTED = frozenset({b"queue", b"reason", b"exchange", b"count", b"time", b"routing-keys"})
 _ARRAY, _TABLE, _STRING = ord("A"), ord("F"), ord("S")
 
 
 class Death(NamedTuple):
-    """One entry: the queue, why (rejected, expired, maxlen, delivery_limit), `times`, first when (s since 1970)."""
+    """One entry: the queue, why (rejected, expired, maxlen, delivery_limit), `times`, first when (s since 1970), and
+    the first routing key it had come with, '' unknown."""
 
     queue: str
     reason: str
     exchange: str
     times: int
     at: int
+    routing_key: str = ""
 
 
 def read(raw: bytes, field: table.Field | None) -> list[Death]:
@@ -52,4 +54,13 @@ def _death(raw: bytes, start: int, end: int) -> Death | None:
         table.text(raw, fields.get(b"exchange")) or "",
         table.integer(raw, fields.get(b"count")) or 0,
         table.integer(raw, fields.get(b"time")) or 0,
+        _first_key(raw, fields.get(b"routing-keys")),
     )
+
+
+def _first_key(raw: bytes, field: table.Field | None) -> str:
+    if field is None or field.kind != _ARRAY or field.end - field.value < 5 or raw[field.value] != _STRING:
+        return ""
+    start = field.value + 5
+    end = start + int.from_bytes(raw[field.value + 1 : start], "big")
+    return raw[start:end].decode("utf-8", "backslashreplace") if end <= field.end else ""

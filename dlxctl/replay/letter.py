@@ -11,7 +11,8 @@ from dlxctl.wire import content, table
 from dlxctl.wire.intake import Delivery
 from dlxctl.wire.table import Field
 
-CELERY_HEADERS = ("task", "id", "retries", "eta", "expires", "argsrepr", "kwargsrepr")
+CELERY_HEADERS = ("task", "id", "retries", "eta", "expires", "argsrepr", "kwargsrepr", "root_id",
+                  "group")  # fmt: skip
 
 WANTED = frozenset(
     name.encode()
@@ -57,6 +58,15 @@ class Letter:
         return deaths.read(self.delivery.header, self.field("x-death"))
 
     @property
+    def is_chord_member(self) -> bool:
+        """Whether it is a Celery task of a chord; its callback does not run again when the member succeeds late."""
+        if self.text("group") is None:
+            return False
+        body = self.delivery.body
+        at = body.find(b'"chord":')
+        return at >= 0 and not body[at + 8 : at + 20].lstrip().startswith(b"null")
+
+    @property
     def task(self) -> str:
         """The Celery task's name, or ''."""
         return self.text("task") or ""
@@ -80,6 +90,11 @@ class Letter:
     def died_at(self) -> int:
         """Seconds since 1970, 0 when not known."""
         return self.integer(names.DIED_AT) or (self.deaths[0].at if self.deaths else 0)
+
+    @property
+    def run(self) -> str:
+        """The replay run that moved it last, or ''."""
+        return (self.text(names.RUN) or "").rpartition("/")[0]
 
     @property
     def replays(self) -> int:

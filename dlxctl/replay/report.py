@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     COMPLETE = "complete"
     LIMIT = "limit-reached"
     INTERRUPTED = "interrupted"
+    CANARY_FAILED = "canary-failed"
     UNAVAILABLE = "broker-unavailable"
     FAILED = "failed"
 
@@ -25,6 +26,8 @@ class RunReport:
     """Counts of messages. `found`: ready in the queue when the run began; `remaining`: when it ended, None unknown.
 
     `unknown`: copies sent whose confirm never came; each is still in the queue and may be in its origin too.
+    `left`: not selected. `rotated`: of those that stayed, how many went to the tail of the queue. `parked`: replayed
+    too often, moved to the parking queue. `reconnects`: how often the connection was lost and found again.
     `held` counts by (why, detail); `examples` has a few ids for each.
     """
 
@@ -37,6 +40,11 @@ class RunReport:
     examples: dict[Held, list[str]] = field(default_factory=dict)
     maybe_duplicates: int = 0
     unknown: int = 0
+    left: int = 0
+    rotated: int = 0
+    parked: int = 0
+    reconnects: int = 0
+    chord_members: int = 0
     remaining: int | None = None
     seconds: float = 0.0
     outcome: Outcome = Outcome.COMPLETE
@@ -58,9 +66,11 @@ class RunReport:
         """Messages left with a reason that somebody has to look into."""
         return self.held.total() - self.came_back
 
-    def hold(self, held: Held, identity: str) -> None:
-        """Count one held message."""
-        self.held[held] += 1
+    def hold(self, held: Held, identity: str, number: int = 1) -> None:
+        """Count held messages; a negative number takes some off again."""
+        self.held[held] += number
+        if self.held[held] <= 0:
+            del self.held[held]
         examples = self.examples.setdefault(held, [])
         if identity and identity not in examples and len(examples) < MOST_EXAMPLES:
             examples.append(identity)
@@ -74,4 +84,6 @@ class RunReport:
                 return ExitCode.UNAVAILABLE
             case Outcome.FAILED:
                 return ExitCode.ERROR
+            case Outcome.CANARY_FAILED:
+                return ExitCode.PARTIAL
         return ExitCode.PARTIAL if self.held_total else ExitCode.OK

@@ -6,6 +6,7 @@ Celery messages. On come dlxctl's own headers, with the history in `dlxctl-histo
 """
 
 import json
+import uuid
 from dataclasses import dataclass
 
 from dlxctl.model import headers as names
@@ -26,23 +27,27 @@ _VOID = ord("V")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewriteOptions:
-    """`user`: the name we publish as; a message that carries another `user_id` loses it (406 otherwise)."""
+    """`user`: the name we publish as; a message that carries another `user_id` loses it (406 otherwise).
+    `new_id`: Celery messages get a fresh task id, since workers discard an id that was revoked or has expired.
+    """
 
     run_id: str
     user: str
     keep_retries: bool = False
     keep_expires: bool = False
+    new_id: bool = False
 
 
 def rewritten(letter: Letter, origin: str, number: int, *, flagged: bool, options: RewriteOptions) -> bytes:
     """The content header payload of the copy that is number `number` of its run."""
     celery = letter.is_celery
+    identity = str(uuid.uuid4()).encode() if celery and options.new_id else b""
     cuts = []
     for field in letter.fields:
         if field.key in _DROPPED:
             cuts.append((field.start, field.end, b""))
         elif celery:
-            reset = _reset(letter, field, options)
+            reset = _reset(letter, field, options, identity)
             if reset is not None:
                 cuts.append((field.start, field.end, reset))
     added = [
@@ -54,7 +59,8 @@ def rewritten(letter: Letter, origin: str, number: int, *, flagged: bool, option
         added.append(table.true_entry(names.MAYBE_DUPLICATE))
     user = content.short_text(letter.content, "user_id")
     without = ("user_id",) if user is not None and user != options.user else ()
-    return content.splice(letter.content, cuts, b"".join(added), without)
+    changed = {"correlation_id": bytes((len(identity),)) + identity} if identity else {}
+    return content.splice(letter.content, cuts, b"".join(added), without, changed)
 
 
 def number_of(header: bytes, run_id: str) -> int | None:
@@ -66,7 +72,7 @@ def number_of(header: bytes, run_id: str) -> int | None:
     return int(number) if run == run_id and number.isdigit() else None
 
 
-def _reset(letter: Letter, field: table.Field, options: RewriteOptions) -> bytes | None:
+def _reset(letter: Letter, field: table.Field, options: RewriteOptions, identity: bytes) -> bytes | None:
     """The entry to write instead of one of Celery's, None to leave it as it is."""
     raw = letter.delivery.header
     match field.key:
@@ -79,6 +85,10 @@ def _reset(letter: Letter, field: table.Field, options: RewriteOptions) -> bytes
             return table.string_entry("expires", original) if original else None
         case b"expires" if field.kind != _VOID:
             return table.void_entry("expires")
+        case b"id" if identity:
+            return table.string_entry("id", identity)
+        case b"root_id" if identity and letter.text("root_id") == letter.text("id"):
+            return table.string_entry("root_id", identity)
     return None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from dlxctl.model.attributes import SAFE_DELIVERY_LIMIT, Version
 from dlxctl.model.effective import delivery_limit, setting
 from dlxctl.model.layout import Layout
-from dlxctl.model.topology import Queue, QueueType, Topology
+from dlxctl.model.topology import Binding, Queue, QueueType, Topology
 from dlxctl.replay.origin import OriginRules
 
 SAFE_LIMIT = 10_000
@@ -22,6 +22,8 @@ class Surroundings:
     A queue that the file declares as dead-letter queue is taken to have the limit that `apply` gives it.
 
     `dropping`: queues that drop their oldest message when full. `queues`: every queue name known, None unknown.
+    `bindings`: what leads dead letters into the queue. `parking`: where what is replayed too often goes. `may_rotate`:
+    whether a message may go to the queue's tail: nothing bounds its length, so nothing would be pushed out.
     """
 
     rules: OriginRules = field(default_factory=OriginRules)
@@ -30,6 +32,9 @@ class Surroundings:
     limit_known: bool = False
     dropping: frozenset[str] = frozenset()
     queues: frozenset[str] | None = None
+    bindings: tuple[Binding, ...] = ()
+    parking: str | None = None
+    may_rotate: bool = False
 
     @property
     def returning_is_dangerous(self) -> bool:
@@ -48,7 +53,13 @@ def surroundings(queue: str, layout: Layout | None, observed: Topology | None, v
     found = observed.queue(queue) if observed else None
     if observed is None or found is None:
         ours = layout is not None and queue in _dead_letter_names(layout)
-        return Surroundings(rules=rules, limit=SAFE_DELIVERY_LIMIT if ours else None, limit_known=ours)
+        return Surroundings(
+            rules=rules,
+            limit=SAFE_DELIVERY_LIMIT if ours else None,
+            limit_known=ours,
+            parking=_parking(layout, queue),
+            may_rotate=layout is not None and _unbounded_by_layout(layout, queue),
+        )
     return Surroundings(
         rules=rules,
         queue_type=found.type,
@@ -56,7 +67,20 @@ def surroundings(queue: str, layout: Layout | None, observed: Topology | None, v
         limit_known=True,
         dropping=frozenset(q.name for q in observed.queues.values() if _drops(observed, q)),
         queues=frozenset(q.name for q in observed.queues.values()),
+        bindings=tuple(b for b in observed.bindings.values() if b.destination == queue and not b.to_exchange),
+        parking=_parking(layout, queue),
+        may_rotate=not _bounded(observed, found),
     )
+
+
+def _parking(layout: Layout | None, queue: str) -> str | None:
+    found = layout.dead_letter_queues.get(queue) if layout else None
+    return found.parking if found else None
+
+
+def _unbounded_by_layout(layout: Layout, queue: str) -> bool:
+    found = layout.dead_letter_queues.get(queue)
+    return found is not None and found.max_length is None
 
 
 def _dead_letter_names(layout: Layout) -> frozenset[str]:
@@ -121,6 +145,9 @@ def _delays(observed: Topology) -> frozenset[str]:
     )
 
 
+def _bounded(observed: Topology, queue: Queue) -> bool:
+    return any(setting(observed, queue, name) is not None for name in ("x-max-length", "x-max-length-bytes"))
+
+
 def _drops(observed: Topology, queue: Queue) -> bool:
-    bounded = any(setting(observed, queue, name) is not None for name in ("x-max-length", "x-max-length-bytes"))
-    return bounded and setting(observed, queue, "x-overflow") in (None, "drop-head")
+    return _bounded(observed, queue) and setting(observed, queue, "x-overflow") in (None, "drop-head")

@@ -3,11 +3,13 @@
 Rules. A delivery may be acknowledged only after its copy was confirmed and not returned. The broker sends a return
 before the confirm of the same copy. Confirms of two queues come out of order, so an `ack multiple` covers only the
 contiguous confirmed prefix, and nothing may be acknowledged "multiple" over a held delivery: it would be gone.
+An acknowledgement is certain only once a copy that was sent after it is confirmed: a channel works in order.
 """
 
 from collections import deque
 from collections.abc import Iterator
 
+from dlxctl.replay.order import Route
 from dlxctl.replay.origin import Held
 from dlxctl.wire.intake import Confirm
 
@@ -15,12 +17,13 @@ SENT, DONE, KEPT = 0, 1, 2
 
 
 class Entry:
-    """One delivery under way: its tag, its copy's target, and `held` once it must stay."""
+    """One delivery under way: its tag, where its copy went (None: to the tail of its own queue), its own header, and
+    `held` once it must stay."""
 
-    __slots__ = ("flagged", "held", "id", "state", "tag", "target")
+    __slots__ = ("flagged", "header", "held", "route", "state", "tag")
 
-    def __init__(self, tag: int, target: str, identity: str, flagged: bool) -> None:
-        self.tag, self.target, self.id, self.flagged = tag, target, identity, flagged
+    def __init__(self, tag: int, route: Route | None, header: bytes = b"", flagged: bool = False) -> None:
+        self.tag, self.route, self.header, self.flagged = tag, route, header, flagged
         self.state = SENT
         self.held: Held | None = None
 
@@ -32,9 +35,11 @@ class Window:
         self._entries: deque[Entry] = deque()
         self._by_sequence: dict[int, Entry] = {}
         self._lowest = 1
+        self._latest = 0
         self._lowest_kept: int | None = None
-        self.kept: list[int] = []
-        """Tags that stay unacknowledged to the end, in the order in which that was decided."""
+        self._unproven: deque[tuple[int, list[Entry]]] = deque()
+        self.kept: dict[int, None] = {}
+        """Tags that stay unacknowledged, in the order in which that was decided."""
 
     def __len__(self) -> int:
         """Copies whose confirm is awaited."""
@@ -42,20 +47,29 @@ class Window:
 
     def keep(self, tag: int) -> None:
         """This delivery stays unacknowledged."""
-        self.kept.append(tag)
+        self.kept[tag] = None
         if self._lowest_kept is None or tag < self._lowest_kept:
             self._lowest_kept = tag
+
+    def release(self) -> list[int]:
+        """Forget the kept deliveries, which are being given back; their tags, ascending."""
+        tags = sorted(self.kept)
+        self.kept.clear()
+        self._lowest_kept = None
+        return tags
 
     def sent(self, entry: Entry, sequence: int) -> None:
         """A copy of the entry's delivery went out; entries come in the order of their tags."""
         self._entries.append(entry)
         self._by_sequence[sequence] = entry
+        self._latest = sequence
 
-    def returned(self, sequence: int, held: Held) -> None:
-        """The copy reached no queue; its confirm follows."""
+    def returned(self, sequence: int, held: Held) -> Entry | None:
+        """The copy reached no queue; its confirm follows. None when no such copy is under way."""
         entry = self._by_sequence.get(sequence)
         if entry is not None:
             entry.held = held
+        return entry
 
     def confirmed(self, confirm: Confirm, refused: Held) -> Iterator[Entry]:
         """The entries that this confirm settles: moved, or held when returned before or refused now."""
@@ -70,17 +84,29 @@ class Window:
             yield entry
         if confirm.multiple:
             self._lowest = confirm.sequence + 1
+        while self._unproven and confirm.sequence > self._unproven[0][0]:
+            self._unproven.popleft()
 
     def acknowledgements(self) -> Iterator[tuple[int, bool]]:
         """(tag, multiple) of what may be acknowledged now; each is given out once."""
-        entries, prefix = self._entries, 0
+        entries, prefix, batch = self._entries, 0, []
         while entries and entries[0].state != SENT:
             entry = entries.popleft()
             if entry.state == KEPT:
                 self.keep(entry.tag)
-            elif self._lowest_kept is None or entry.tag < self._lowest_kept:
+                continue
+            batch.append(entry)
+            if self._lowest_kept is None or entry.tag < self._lowest_kept:
                 prefix = entry.tag
             else:
                 yield entry.tag, False
+        if batch:
+            self._unproven.append((self._latest, batch))
         if prefix:
             yield prefix, True
+
+    def unsettled(self) -> tuple[list[Entry], list[Entry]]:
+        """When the link is lost: copies that may or may not have arrived, and moved ones that may come again."""
+        moved = [entry for entry in self._entries if entry.state == DONE]
+        moved += [entry for _, batch in self._unproven for entry in batch]
+        return list(self._by_sequence.values()), moved

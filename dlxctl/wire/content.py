@@ -4,9 +4,10 @@ Layout (AMQP 0-9-1, 4.2.6.1): class 2, weight 2, body size 8, flags 2, then the 
 order. What is not changed stays the bytes it was: no codec of a client library can promise that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from struct import Struct
 from struct import error as StructError
+from types import MappingProxyType
 from typing import NamedTuple
 
 PROPERTIES = (
@@ -72,11 +73,13 @@ def read(raw: bytes) -> Content:
 
 
 def splice(
-    content: Content, cuts: Sequence[tuple[int, int, bytes]], added: bytes, without: Sequence[str] = ()
-) -> bytes:
+    content: Content, cuts: Sequence[tuple[int, int, bytes]], added: bytes, without: Sequence[str] = (),
+    changed: Mapping[str, bytes] = MappingProxyType({}),
+) -> bytes:  # fmt: skip
     """A new header payload: each cut `(start, end, replacement)` of the table made, `added` entries appended.
 
-    `cuts` are ascending and lie within the table; properties named in `without` are left out, with their flags.
+    `cuts` are ascending and lie within the table; properties named in `without` are left out, with their flags;
+    `changed` has new raw values for properties that are present.
     """
     raw = content.raw
     parts: list[bytes] = []
@@ -93,7 +96,7 @@ def splice(
         if name in without:
             flags &= ~(1 << (15 - PROPERTIES.index(name)))
         elif name != "headers":
-            (before if end <= content.table else after).append(raw[start:end])
+            (before if end <= content.table else after).append(changed.get(name) or raw[start:end])
     return b"".join((raw[: PREFIX - 2], flags.to_bytes(2, "big"), *before, _u32.pack(len(table)), table, *after))
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from dlxctl.broker.link import Link
+from dlxctl.broker.run_guard import RunGuard
 from dlxctl.errors import Locked, NotFound
 from dlxctl.ops.look import letters
 from dlxctl.ops.rehearse import rehearse
@@ -28,6 +30,9 @@ class Watching:
     stop_at: int | None = None
     stopping: bool = False
 
+    def remark(self, text: str) -> None:
+        print(text)
+
     def progress(self, report: RunReport, in_flight: int, blocked: str | None) -> None:
         self.stopping = self.stop_at is not None and report.moved_total + in_flight >= self.stop_at
 
@@ -37,10 +42,11 @@ def dead_letter(text: str, origin: str) -> Message:
 
 
 def replayed(world: World, order: ReplayOrder = ORDER, watch: Watching | None = None, **options: Any) -> RunReport:
-    link = world.link()
-    report = run_replay(link, world.guard(link), order, {"run": "r1"}, watch or Watching(), Patience(**options))
-    link.close()
-    return report
+    def connect() -> tuple[Link, RunGuard]:
+        link = world.link()
+        return link, world.guard(link)
+
+    return run_replay(connect, order, {"run": "r1"}, watch or Watching(), Patience(**options))
 
 
 def prepared(world: World, *messages: Message, queues: tuple[str, ...] = ("orders", "default")) -> None:

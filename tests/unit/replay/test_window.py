@@ -3,17 +3,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dlxctl.replay.order import Route
 from dlxctl.replay.origin import Held, Hold
 from dlxctl.replay.window import Entry, Window
 from dlxctl.wire.intake import Confirm
 
+ORDERS = Route("", "orders")
 REFUSED, MISSING = Held(why=Hold.REFUSED), Held(why=Hold.NO_QUEUE)
 
 
 def window_of(*tags: int) -> Window:
     window = Window()
     for sequence, tag in enumerate(tags, 1):
-        window.sent(Entry(tag, "orders", "", False), sequence)
+        window.sent(Entry(tag, ORDERS), sequence)
     return window
 
 
@@ -38,9 +40,9 @@ def test_a_returned_copy_is_held_though_confirmed() -> None:
 def test_nothing_is_acknowledged_multiple_over_a_kept_delivery() -> None:
     """A held message between two moved ones survives."""
     window = Window()
-    window.sent(Entry(1, "orders", "", False), 1)
+    window.sent(Entry(1, ORDERS), 1)
     window.keep(2)
-    window.sent(Entry(3, "orders", "", False), 2)
+    window.sent(Entry(3, ORDERS), 2)
     list(window.confirmed(Confirm(2, True, True), REFUSED))
     assert sorted(window.acknowledgements()) == [(1, True), (3, False)]
 
@@ -65,7 +67,7 @@ def test_acknowledged_is_exactly_what_was_confirmed(fates: list[str], random: ob
             window.keep(tag)
             continue
         sequence += 1
-        window.sent(Entry(tag, "orders", "", False), sequence)
+        window.sent(Entry(tag, ORDERS), sequence)
         pending.append((sequence, fate))
     random.shuffle(pending)  # type: ignore[attr-defined]
     outstanding, acknowledged = set(range(1, len(fates) + 1)), set()
@@ -90,3 +92,27 @@ def test_acknowledged_is_exactly_what_was_confirmed(fates: list[str], random: ob
     silent = [tag for tag, fate in enumerate(fates, 1) if fate == "silent"]
     before_any_gap = {tag for tag, fate in enumerate(fates, 1) if fate == "moved" and (not silent or tag < silent[0])}
     assert before_any_gap <= acknowledged
+
+
+def test_an_acknowledgement_is_certain_once_a_later_copy_is_confirmed() -> None:
+    """When the link is lost, moved messages come again whose acknowledgement the broker may not have taken."""
+    window = window_of(1, 2)
+    list(window.confirmed(Confirm(1, False, True), REFUSED))
+    assert list(window.acknowledgements()) == [(1, True)]
+    under_way, moved = window.unsettled()
+    assert ([e.tag for e in under_way], [e.tag for e in moved]) == ([2], [1])
+    window.sent(Entry(3, ORDERS), 3)
+    list(window.confirmed(Confirm(2, False, True), REFUSED))
+    assert [e.tag for e in window.unsettled()[1]] == [2, 1]
+    list(window.confirmed(Confirm(3, False, True), REFUSED))
+    assert [e.tag for e in window.unsettled()[1]] == [2, 3]
+
+
+def test_released_deliveries_no_longer_stand_in_the_way() -> None:
+    """Once kept messages are given back, acknowledging multiple is right again."""
+    window = Window()
+    window.keep(1)
+    window.sent(Entry(2, ORDERS), 1)
+    assert window.release() == [1]
+    list(window.confirmed(Confirm(1, False, True), REFUSED))
+    assert list(window.acknowledgements()) == [(2, True)]

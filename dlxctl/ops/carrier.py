@@ -1,0 +1,224 @@
+"""One link's share of a replay: takes deliveries, publishes copies, acknowledges what is confirmed.
+
+What becomes of a message is decided in `dlxctl.replay`; here the decision is carried out. Memory is bounded by the
+window, never by the queue. Messages that stay are kept unacknowledged while they are few and the run is short; then
+each goes to the tail of its queue by a confirmed copy, or the run stops where that is not safe.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from dlxctl.broker.link import LARGEST_HEADER, Link
+from dlxctl.errors import DlxctlError, NotFound
+from dlxctl.ops.look import return_in_order
+from dlxctl.ops.run_state import RunState
+from dlxctl.replay.letter import Letter
+from dlxctl.replay.order import Left, Route, decide
+from dlxctl.replay.origin import Held, Hold
+from dlxctl.replay.rewrite import number_of, rewritten
+from dlxctl.replay.window import Entry, Window
+from dlxctl.wire import content
+from dlxctl.wire.intake import Cancelled, Confirm, Delivery, Returned
+
+WINDOW = 1_000
+"""Copies under way at a time; after a crash at most so many are in both queues."""
+MOST_KEPT = 1_000
+"""Messages that stay and are kept unacknowledged; more go to the tail of the queue."""
+KEEP_S = 30.0
+"""How long a message is kept unacknowledged; a `consumer_timeout` would close the channel some time later."""
+
+_REFUSED = Held(why=Hold.REFUSED)
+_NO_QUEUE = Held(why=Hold.NO_QUEUE)
+
+
+class Carrier:
+    """The state of a run on one link."""
+
+    def __init__(self, link: Link, state: RunState) -> None:
+        self.link, self.state = link, state
+        self.window = Window()
+        self._waiting: deque[Delivery] = deque()
+        self._kept: dict[int, Held | Left] = {}
+        self._kept_since: float | None = None
+        self._rotating = False
+        self._allowance = 0.0
+        self._allowed_at = time.monotonic()
+        self.last_event = time.monotonic()
+        self._base = state.number
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            Delivery: self._delivered, Confirm: self._confirmed, Returned: self._returned, Cancelled: self._gone,
+        }  # fmt: skip
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits to be looked at and nothing is under way."""
+        return not self._waiting and not self.window
+
+    def turn(self, timeout_s: float, *, taking: bool) -> None:
+        """One round: what came in, what may go out, what may be acknowledged. `taking`: also new messages."""
+        if taking:
+            self._consume()
+        events = self.link.pump(timeout_s)
+        for event in events:
+            self._handlers[type(event)](event)
+        if taking:
+            self._admit()
+            self._mind_the_kept()
+        for tag, multiple in self.window.acknowledgements():
+            self.link.ack(tag, multiple=multiple)
+        if events:
+            self.last_event = time.monotonic()
+
+    def leave(self) -> None:
+        """Give back what stays, in order, and return once the broker has taken everything."""
+        report = self.state.report
+        outstanding = [*self.window.kept, *(delivery.tag for delivery in self._waiting)]
+        least = report.found - report.moved_total - report.parked
+        report.remaining = return_in_order(self.link, self.state.order.queue, outstanding, least)
+
+    @property
+    def may_move(self) -> int:
+        """How many more copies may go out before the limit; those under way count until they prove otherwise."""
+        if self.state.limit is None:
+            return WINDOW
+        return self.state.limit - self.state.report.moved_total - len(self.window)
+
+    def _consume(self) -> None:
+        prefetch = self.state.prefetch.change(len(self.window.kept))
+        if prefetch is not None:
+            self.link.cancel()
+            self.link.consume(self.state.order.queue, prefetch)
+
+    def _delivered(self, delivery: Delivery) -> None:
+        self.state.prefetch.learn(len(delivery.header) + len(delivery.body))
+        self._waiting.append(delivery)
+
+    def _admit(self) -> None:
+        waiting, state, report = self._waiting, self.state, self.state.report
+        width = 1 if state.careful else WINDOW
+        room = min(width - len(self.window), self.may_move, self._pace(), state.goal - report.examined)
+        while waiting and room > 0:
+            room -= self._take(Letter(waiting.popleft()))
+            room = min(room, state.goal - report.examined)
+
+    def _pace(self) -> int:
+        """How many copies the rate allows now."""
+        rate = self.state.order.rate
+        if rate is None:
+            return WINDOW
+        now = time.monotonic()
+        self._allowance = min(max(1.0, rate), self._allowance + (now - self._allowed_at) * rate)
+        self._allowed_at = now
+        return int(self._allowance)
+
+    def _take(self, letter: Letter) -> int:
+        """Carry out what is decided of one letter; 1 when a copy went out."""
+        self.state.report.examined += 1
+        decision = decide(letter, self.state.order)
+        if isinstance(decision, Route):
+            decision = self.state.objection(letter, decision) or decision
+        if not isinstance(decision, Route):
+            return self._stay(letter, decision)
+        flagged = self.state.flagged(letter)
+        header = letter.delivery.header if decision.parked else self._copy(letter, decision, flagged)
+        if len(header) > LARGEST_HEADER:
+            return self._stay(letter, Held(why=Hold.TOO_LARGE, detail="its headers would not fit one frame"))
+        self._send(letter.delivery, decision, header, flagged)
+        self.state.report.chord_members += letter.is_chord_member
+        self._allowance -= 1
+        return 1
+
+    def _copy(self, letter: Letter, route: Route, flagged: bool) -> bytes:
+        return rewritten(letter, route.key, self.state.number + 1, flagged=flagged, options=self.state.order.rewrite)
+
+    def _send(self, delivery: Delivery, route: Route | None, header: bytes, flagged: bool) -> None:
+        exchange, key = (route.exchange, route.key) if route else ("", self.state.order.queue)
+        sequence = self.link.publish(exchange.encode(), key.encode(), header, delivery.body)
+        self.state.number = self._base + sequence
+        self.window.sent(Entry(delivery.tag, route, delivery.header, flagged), sequence)
+
+    def _stay(self, letter: Letter, decision: Held | Left) -> int:
+        """Keep a message in its queue: unacknowledged, or by a copy at the tail. 1 when a copy went out."""
+        self._count(decision, letter.id, 1)
+        if not self._rotating and len(self.window.kept) < MOST_KEPT:
+            self._kept[letter.delivery.tag] = decision
+            self._kept_since = self._kept_since or time.monotonic()
+            self.window.keep(letter.delivery.tag)
+            return 0
+        if not self._may_rotate(letter):
+            raise _too_many(self.state.order.queue, len(self.window.kept))
+        self.state.report.rotated += 1
+        self._send(letter.delivery, None, letter.delivery.header, False)
+        return 1
+
+    def _may_rotate(self, letter: Letter) -> bool:
+        """A copy at the tail must be the same message: no CC that routes elsewhere, no user whom the broker refuses."""
+        if not self.state.order.may_rotate or letter.field("CC") or letter.field("BCC"):
+            return False
+        return content.short_text(letter.content, "user_id") in (None, self.state.order.rewrite.user)
+
+    def _mind_the_kept(self) -> None:
+        """Let go of messages that were kept too long: they come again, and then go to the tail."""
+        if self._kept_since is None or time.monotonic() - self._kept_since < KEEP_S:
+            return
+        if not self.state.order.may_rotate:
+            raise _too_many(self.state.order.queue, len(self.window.kept))
+        self._rotating, self._kept_since = True, None
+        for tag in self.window.release():
+            self.link.give_back(tag)
+            decision = self._kept.pop(tag, None)
+            if decision is not None:
+                self._count(decision, "", -1)
+                self.state.report.examined -= 1
+            if isinstance(decision, Held) and decision.why in (Hold.REFUSED, Hold.NO_QUEUE):
+                self.state.closed[decision.detail] = decision
+
+    def _count(self, decision: Held | Left, identity: str, number: int) -> None:
+        if isinstance(decision, Held):
+            self.state.report.hold(decision, identity, number)
+        else:
+            self.state.report.left += number
+
+    def _confirmed(self, confirm: Confirm) -> None:
+        report = self.state.report
+        for entry in self.window.confirmed(confirm, _REFUSED):
+            if entry.held is not None:
+                self._refused(entry, entry.held)
+            elif entry.route is None:
+                continue
+            elif entry.route.parked:
+                report.parked += 1
+            else:
+                report.moved[entry.route.label] += 1
+                report.maybe_duplicates += entry.flagged
+
+    def _refused(self, entry: Entry, held: Held) -> None:
+        if entry.route is None:  # its queue is full or gone: the original stays, and is counted already
+            self.state.report.rotated -= 1
+            return
+        decision = Held(why=held.why, detail=held.detail or entry.route.label)
+        self._kept[entry.tag] = decision
+        self._kept_since = self._kept_since or time.monotonic()
+        self._count(decision, Letter(Delivery(entry.tag, False, b"", b"", entry.header, b"")).id, 1)
+
+    def _returned(self, returned: Returned) -> None:
+        number = number_of(returned.header, self.state.order.rewrite.run_id)
+        if number is None or self.window.returned(number - self._base, _NO_QUEUE) is None:
+            self._gone(Cancelled())
+
+    def _gone(self, _: Cancelled) -> None:
+        queue = self.state.order.queue
+        raise NotFound(
+            f"queue {queue!r} was deleted, or moved to another node, during the run",
+            remedy="Run the same command again; what was moved is moved.",
+        )
+
+
+def _too_many(queue: str, kept: int) -> DlxctlError:
+    return DlxctlError(
+        f"{kept:,} messages of {queue!r} have to stay, more than may be kept unacknowledged, so the run stops here",
+        why="they cannot go to its tail: its length is bounded, or nobody tells that it is not",
+        remedy="Mend the reasons in the report, then replay again: what was moved is moved.",
+    )

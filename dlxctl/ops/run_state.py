@@ -1,0 +1,93 @@
+"""What a replay knows across connections: its order, its counts, and what it learned about this broker's limits."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from dlxctl.errors import DlxctlError
+from dlxctl.replay.letter import Letter
+from dlxctl.replay.order import ReplayOrder, Route
+from dlxctl.replay.origin import Held, Hold
+from dlxctl.replay.prefetch import Prefetch
+from dlxctl.replay.report import RunReport
+from dlxctl.replay.window import Entry, Window
+from dlxctl.wire.intake import Delivery
+
+_TOO_LARGE = re.compile(r"larger than configured max size (\d+)|message size \d+ .*? (\d+)$")
+_NO_EXCHANGE = re.compile(r"no exchange '(.*?)' in vhost")
+
+
+@dataclass(slots=True, kw_only=True)
+class RunState:
+    """`goal`: how many messages this run is to look at. `suspect`: an earlier run did not end, so every redelivered
+    message may have been moved. `doubtful`: ids of messages whose copy was under way when this run lost a connection;
+    `nameless_doubt`: one of those had no id. `limit`: the most to move now, which a canary lowers for a while.
+    `careful`: one copy at a time, to find the one that the broker closes the channel over. `closed`: targets that
+    refused, and are not tried again in this run.
+    """
+
+    order: ReplayOrder
+    report: RunReport
+    prefetch: Prefetch
+    suspect: bool = False
+    goal: int = 0
+    limit: int | None = None
+    number: int = 0
+    doubtful: set[str] = field(default_factory=set)
+    nameless_doubt: bool = False
+    careful: bool = False
+    largest_body: int | None = None
+    no_exchanges: set[str] = field(default_factory=set)
+    culprits: set[bytes] = field(default_factory=set)
+    closed: dict[str, Held] = field(default_factory=dict)
+
+    def flagged(self, letter: Letter) -> bool:
+        """Whether a copy of it may have been published before."""
+        if not letter.delivery.redelivered:
+            return False
+        return self.suspect or letter.id in self.doubtful or (self.nameless_doubt and not letter.id)
+
+    def objection(self, letter: Letter, route: Route) -> Held | None:
+        """Why the broker would refuse this copy, as far as it has told already."""
+        if self.largest_body is not None and letter.content.body_size > self.largest_body:
+            detail = f"{letter.content.body_size:,} octets, and the broker takes {self.largest_body:,}"
+            return Held(why=Hold.TOO_LARGE, detail=detail)
+        if route.exchange in self.no_exchanges:
+            return Held(why=Hold.NO_QUEUE, detail=f"exchange {route.exchange}")
+        if route.label in self.closed:
+            return self.closed[route.label]
+        if self.culprits and letter.delivery.header in self.culprits:
+            return Held(why=Hold.REFUSED, detail=route.label)
+        return None
+
+    def lost(self, window: Window) -> None:
+        """A connection ended: what was outstanding is in the queue again, and some copies may have arrived."""
+        under_way, moved = window.unsettled()
+        ids = [_identity(entry) for entry in (*under_way, *moved)]
+        self.doubtful.update(filter(None, ids))
+        self.nameless_doubt |= "" in ids
+        report = self.report
+        report.held.clear()
+        report.left = 0
+        report.examined = report.moved_total + report.parked + report.rotated
+        self.goal = report.found + len(moved)
+
+    def learn(self, error: DlxctlError, under_way: Iterable[Entry]) -> bool:
+        """What a channel error tells; False when it tells nothing new, so that trying again would not help."""
+        text = f"{error.why} {error.what}"
+        if found := _TOO_LARGE.search(text):
+            self.largest_body = int(found.group(1) or found.group(2))
+            return True
+        if found := _NO_EXCHANGE.search(text):
+            self.no_exchanges.add(found.group(1))
+            return True
+        entries = list(under_way)
+        if not self.careful:
+            self.careful = True
+            return bool(entries)
+        self.culprits.update(entry.header for entry in entries)
+        return bool(entries)
+
+
+def _identity(entry: Entry) -> str:
+    return Letter(Delivery(entry.tag, False, b"", b"", entry.header, b"")).id
