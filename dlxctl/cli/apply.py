@@ -62,8 +62,7 @@ def _run(admin: "Management", layout: "Layout", *, ask: bool, text: bool) -> "Re
     if not ask:
         return apply(admin, layout, watch=ApplyWatch(show=text))
     plan = make_plan(admin, layout)
-    if text:
-        echo_lines(plan_lines(plan))
+    echo_lines(plan_lines(plan), err=not text)
     may_go_on = not plan.changes or plan.blocked or click.confirm("Apply this plan?", err=True)
     return apply(admin, layout, reviewed=plan, watch=ApplyWatch(show=False)) if may_go_on else None
 

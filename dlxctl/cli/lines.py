@@ -1,4 +1,4 @@
-"""Lines of a plan on stdout, coloured on a terminal only; NO_COLOR holds. Diagnostics on stderr."""
+"""Lines of a plan, coloured on a terminal only; NO_COLOR holds. Diagnostics on stderr."""
 
 import os
 import sys
@@ -20,11 +20,13 @@ _STYLES: dict[Tone, dict[str, str | bool]] = {
 }
 
 
-def echo_lines(lines: Iterable[Line]) -> None:
-    """Write `lines` to stdout."""
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+def echo_lines(lines: Iterable[Line], *, err: bool = False) -> None:
+    """Write `lines` to stdout, or to stderr."""
+    stream = sys.stderr if err else sys.stdout
+    colour = stream.isatty() and not os.environ.get("NO_COLOR")
     for line in lines:
-        click.echo(click.style(line.text, **_STYLES[line.tone]) if colour else line.text)  # type: ignore[arg-type]
+        text = click.style(line.text, **_STYLES[line.tone]) if colour else line.text  # type: ignore[arg-type]
+        click.echo(text, err=err)
 
 
 def echo_diagnostics(source: str, diagnostics: Iterable[Diagnostic]) -> None:

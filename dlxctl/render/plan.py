@@ -12,6 +12,7 @@ from dlxctl.plan.changes import Change, Mark, PutPolicy, Verb, describe, kind, n
 from dlxctl.plan.report import Report
 from dlxctl.plan.value import CannotChange, Leftover, Plan, counts
 from dlxctl.render.escape import printable
+from dlxctl.spec.policies import names_in
 
 
 class Tone(StrEnum):
@@ -100,11 +101,19 @@ def _change_lines(change: Change, source: str) -> Iterator[Line]:
     yield Line(f"  {sign} {_safe(title)}{note}{_where(change.why, source)}", tone)
     if isinstance(change, PutPolicy) and change.before:
         was, wanted = settings_of(change.before), settings_of(change.policy)
-        for key in sorted({*was, *wanted}):
-            if was.get(key) != wanted.get(key):
-                yield Line(f"      {_safe(key)}: {_value(was.get(key))} -> {_value(wanted.get(key))}", tone)
+        for key in sorted(key for key in {*was, *wanted} if was.get(key) != wanted.get(key)):
+            yield Line(f"      {_safe(_difference(key, was.get(key), wanted.get(key)), 500)}", tone)
     elif verb(change) is Verb.CREATE:
         yield from _settings_line(thing)
+
+
+def _difference(key: str, was: Any, wanted: Any) -> str:
+    """`max-length: 5 -> 7`; of two patterns of ours only the queue names that come (+) and go (-)."""
+    before, after = (names_in(value) if key == "pattern" else None for value in (was, wanted))
+    if before is None or after is None:
+        return f"{key}: {_value(was)} -> {_value(wanted)}"
+    come, go = (f"+ {_value(name)}" for name in after - before), (f"- {_value(name)}" for name in before - after)
+    return f"queues: {', '.join([*sorted(come), *sorted(go)])}"
 
 
 def _settings_line(thing: BrokerObject) -> Iterator[Line]:

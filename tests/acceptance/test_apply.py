@@ -98,7 +98,7 @@ def channel(url: str) -> Iterator[Any]:
     connection.close()
 
 
-def test_the_second_apply_has_nothing_to_do(mode: str, dlxctl: Dlxctl, tmp_path: Path) -> None:
+def test_a_second_apply_has_nothing_to_do(mode: str, dlxctl: Dlxctl, tmp_path: Path) -> None:
     """Both modes, each version: exit 0 twice, and a clean plan."""
     write(tmp_path, mode)
     assert dlxctl("plan", "--exit-code").returncode == 3
@@ -152,7 +152,9 @@ def test_a_message_in_a_tier_comes_back_to_its_queue_by_name(dlxctl: Dlxctl, cha
         assert drained(channel, name, 1) == [name.encode()]
 
 
-def test_a_policy_changed_by_hand_is_drift(dlxctl: Dlxctl, broker: RunningBroker, vhost: str, topology: Path) -> None:
+def test_a_policy_changed_by_hand_is_drift_until_applied(
+    dlxctl: Dlxctl, broker: RunningBroker, vhost: str, topology: Path
+) -> None:
     """plan --exit-code: 3 after the change, 0 after apply; the plan shows from and to."""
     dlxctl("apply")
     before = ours(broker, vhost)
@@ -413,7 +415,9 @@ def test_a_missing_permission_is_named_with_what_was_made(
     assert dlxctl("apply", **environment).returncode == 0
 
 
-def test_a_wrong_password_is_told(dlxctl: Dlxctl, broker: RunningBroker, vhost: str, topology: Path) -> None:
+def test_a_wrong_password_is_named_and_not_shown(
+    dlxctl: Dlxctl, broker: RunningBroker, vhost: str, topology: Path
+) -> None:
     """By plan and apply alike, without showing it."""
     url = broker.amqp_url.replace("guest:guest@", f"guest:{CANARY}@") + f"/{vhost}"
     for command in ("plan", "apply"):

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dlxctl.broker.memory_admin import MemoryAdmin
 from dlxctl.model.topology import Queue, QueueType
 from dlxctl.ops.apply import apply
@@ -10,6 +13,7 @@ from dlxctl.plan.report import Report
 from dlxctl.plan.rules import RULES
 from dlxctl.render.plan import plan_lines, report_lines
 from dlxctl.render.plan_json import plan_json, report_json
+from dlxctl.spec.policies import names_in, pattern
 from tests.unit.plan.layouts import SHOP, applied, layout, plan_on
 
 
@@ -28,7 +32,7 @@ def test_a_changed_policy_is_shown_from_and_to() -> None:
     shown = text(
         broker, SHOP.replace("5\n", "7\n").replace("  thumbnails: {type: classic", "  pictures: {type: classic")
     )
-    assert 'pattern: "^(thumbnails)$" -> "^(pictures|thumbnails)$"' in shown
+    assert 'queues: + "pictures"' in shown
     assert "  + queue pictures (classic)    # topology.yaml:" in shown
     assert "On the broker, no longer in the file (apply leaves it):\n  queue thumbnails (classic)" in shown
 
@@ -76,3 +80,11 @@ def test_the_page_lists_every_warning() -> None:
     page = (Path(__file__).parents[3] / "docs" / "plan-and-apply.md").read_text()
     listed = [line for line in page.splitlines() if line.startswith("| DLX8")]
     assert listed == [f"| {rule.code} | {rule.title} |" for rule in RULES]
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, unique=True))
+def test_the_names_of_a_pattern_are_read_back(names: list[str]) -> None:
+    """Whatever characters they have; a pattern of somebody else has none."""
+    assert names_in(pattern(names)) == frozenset(names)
+    assert names_in("^(a|b)") is None
+    assert names_in("orders.*") is None
