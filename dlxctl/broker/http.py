@@ -106,11 +106,18 @@ def _encoded(segment: str) -> str:
 
 
 def _tls(address: Address) -> ssl.SSLContext:
-    """Chain and host name are verified; the URL's `cacertfile`, `certfile`, `keyfile`, `verify=verify_none` hold."""
+    """Chain and host name are verified; the URL's `cacertfile`, `certfile`, `keyfile`, `verify=verify_none` hold.
+
+    Raises UsageError when a file cannot be used.
+    """
     options = dict(address.options)
-    context = ssl.create_default_context(cafile=options.get("cacertfile"))
-    if "certfile" in options:
-        context.load_cert_chain(options["certfile"], options.get("keyfile"))
+    try:
+        context = ssl.create_default_context(cafile=options.get("cacertfile"))
+        if "certfile" in options:
+            context.load_cert_chain(options["certfile"], options.get("keyfile"))
+    except OSError as error:
+        files = ", ".join(options[key] for key in ("cacertfile", "certfile", "keyfile") if key in options)
+        raise UsageError(f"cannot use the certificate files {files}", why=error.strerror or str(error)) from None
     if options.get("verify") == "verify_none":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -1,14 +1,16 @@
 """One contract for every `Admin`: the same tests on the double and on each real RabbitMQ."""
 
+import time
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
 from dlxctl.broker.address import Access
-from dlxctl.broker.admin import Admin
+from dlxctl.broker.admin import Admin, Lock
 from dlxctl.broker.management import Management
 from dlxctl.broker.memory_admin import MemoryAdmin
-from dlxctl.errors import BrokerRefused, Locked, NotFound
+from dlxctl.errors import BrokerRefused, BrokerUnavailable, Locked, NotFound
 from dlxctl.model.topology import Binding, Exchange, Policy, Queue, QueueType
 from tests.brokers import RunningBroker
 
@@ -278,3 +280,18 @@ class TestManagement(AdminContract):
     @pytest.fixture
     def admin(self, broker: RunningBroker, reach: Access) -> Iterator[Management]:
         return Management(reach)
+
+    def test_a_lost_lock_is_noticed(self, admin: Management, broker: RunningBroker, vhost: str) -> None:
+        """When the broker has closed the connection, the run stops before its next change."""
+        with admin.lock("dlxctl.lock.shop", purpose="apply shop") as lock:
+            end = time.monotonic() + 20
+            while not (found := broker.api("GET", f"vhosts/{vhost}/connections")) and time.monotonic() < end:
+                time.sleep(0.05)
+            broker.api("DELETE", f"connections/{quote(found[0]['name'], safe='')}")
+            with pytest.raises(BrokerUnavailable, match="the lock was lost"):
+                confirm_until(lock, end)
+
+
+def confirm_until(lock: Lock, end: float) -> None:
+    while time.monotonic() < end:
+        lock.confirm()

@@ -2,16 +2,18 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from dlxctl.broker.address import Access, access
 from dlxctl.broker.management import Management
-from dlxctl.errors import BrokerRefused, BrokerUnavailable, DlxctlError, NotFound
+from dlxctl.errors import BrokerRefused, BrokerUnavailable, DlxctlError, NotFound, UsageError
 from dlxctl.model.topology import Queue
 
 CANARY = "c4n4ry-pässwörd"
@@ -31,7 +33,7 @@ class Script:
 
 
 @contextmanager
-def serving(script: Script) -> Iterator[Access]:
+def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[Access]:
     """A server that follows `script`; the word `cut` closes the connection in the middle of the body."""
 
     class Answering(BaseHTTPRequestHandler):
@@ -53,6 +55,8 @@ def serving(script: Script) -> Iterator[Access]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield reach(server.server_address[1])
@@ -179,3 +183,39 @@ def test_control_characters_of_an_answer_are_escaped() -> None:
     """An error's text goes to a terminal."""
     script = Script(ok(WHOAMI), ok(OVERVIEW), refusal(400, "bad_request", "a\x1b[31m &lt;b&gt;\nc"))
     assert "a\\x1b[31m <b> c" in str(failure(script))
+
+
+CERTIFICATE = Path(__file__).parent / "localhost.pem"
+"""A self-signed certificate for `localhost`, with its key; for these tests only."""
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS")
+@pytest.mark.parametrize(
+    ("host", "query", "trusted"),
+    [
+        ("localhost", "", False),
+        ("localhost", f"?cacertfile={CERTIFICATE}", True),
+        ("127.0.0.1", f"?cacertfile={CERTIFICATE}", False),
+        ("127.0.0.1", "?verify=verify_none", True),
+    ],
+    ids=["unknown authority", "named authority", "other host name", "told not to verify"],
+)
+def test_chain_and_host_name_are_verified(host: str, query: str, trusted: bool) -> None:
+    """Unless the URL says otherwise; a refusal says which option helps, and no request was sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    script = Script(ok(WHOAMI), ok(OVERVIEW))
+    with serving(script, context) as plain:
+        admin = Management(access("amqp://shop:x@h/v", f"https://{host}:{plain.management.port}{query}"))
+        if trusted:
+            assert admin.server().user == "shop"
+        else:
+            with pytest.raises(BrokerRefused, match="cacertfile"):
+                admin.server()
+            assert not script.asked
+
+
+def test_a_certificate_file_that_cannot_be_read_is_named() -> None:
+    """Exit 2: it is the caller's slip."""
+    with pytest.raises(UsageError, match=r"/no/such/ca\.pem"):
+        Management(access("amqp://shop:x@h/v", "https://localhost:1?cacertfile=/no/such/ca.pem"))
