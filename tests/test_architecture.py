@@ -24,6 +24,7 @@ ONLY_IN = {
     "rich": {"render", "cli"},
     "pydantic": {"spec"},
     "yaml": {"spec"},
+    "jmespath": {"replay"},
 }
 WORKER_ONLY = {"celery", "kombu", "amqp", "billiard", "vine"}
 MODEL_FORBIDS = {"click", "pika", "urllib3", "rich", "pydantic", "yaml", *WORKER_ONLY}

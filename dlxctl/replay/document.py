@@ -1,0 +1,120 @@
+"""A dead letter as the plain values that `--where` and `--header` look at; only what is asked for is decoded.
+
+Never raises, whatever the message: a body that is not short, uncompressed JSON is null, and pickle is never touched.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from dlxctl.model import headers as names
+from dlxctl.replay.letter import Letter
+from dlxctl.replay.origin import OriginRules, origin_of
+from dlxctl.wire import content, decode, frames, table
+
+LARGEST_BODY = 1_048_576
+"""Octets of a body that is decoded."""
+
+PROPERTIES = tuple(name for name in content.PROPERTIES if name != "headers")
+_PLAIN_ENCODINGS = frozenset({"", "utf-8", "utf8", "ascii", "us-ascii"})
+_COMPRESSION = b"compression"
+
+
+def _origin(letter: Letter, rules: OriginRules) -> str:
+    found = origin_of(letter, rules)
+    return found if isinstance(found, str) else ""
+
+
+FACTS: dict[str, Callable[[Letter, OriginRules], Any]] = {
+    "task": lambda letter, _: letter.task,
+    "id": lambda letter, _: letter.id,
+    "origin": _origin,
+    "reason": lambda letter, _: letter.reason,
+    "exception": lambda letter, _: letter.exception,
+    "died_at": lambda letter, _: letter.died_at or None,
+    "replays": lambda letter, _: letter.replays,
+    "attempts": lambda letter, _: letter.integer(names.ATTEMPTS),
+}
+"""What inspect shows of a letter: texts are '' and numbers are None when not known."""
+
+BODY_NAMES = ("body", "args", "kwargs")
+NAMES = ("headers", "properties", *BODY_NAMES, *FACTS)
+"""All that a document may hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What of a letter is to be decoded. `headers` and `properties`: their names, None for all of them."""
+
+    facts: tuple[str, ...] = ()
+    body: bool = False
+    headers: frozenset[bytes] | None = frozenset()
+    properties: frozenset[str] | None = frozenset()
+
+
+def document(letter: Letter, rules: OriginRules, needs: Needs) -> dict[str, Any]:
+    """The values of `letter` that `needs` names, by NAMES; all are of JSON's types."""
+    found: dict[str, Any] = {name: FACTS[name](letter, rules) for name in needs.facts}
+    if needs.headers is None or needs.headers:
+        found["headers"] = headers(letter, needs.headers)
+    if needs.properties is None or needs.properties:
+        wanted = PROPERTIES if needs.properties is None else needs.properties
+        found["properties"] = {name: decode.prop(letter.content, name) for name in wanted}
+    if needs.body:
+        found["body"] = body = _body(letter)
+        if isinstance(body, list) and len(body) >= 2 and letter.is_celery:
+            found["args"], found["kwargs"] = body[0], body[1]
+    return found
+
+
+def headers(letter: Letter, wanted: frozenset[bytes] | None) -> dict[str, Any]:
+    """The headers named in `wanted`, None for all; of two with one name the first."""
+    raw, at, end = letter.content.raw, letter.content.table, letter.content.table_end
+    if wanted is None:
+        return {key: _plain(value) for key, value in decode.entries(raw, at, end).items()}
+    fields, _ = table.find(raw, at, end, wanted)
+    return {
+        field.key.decode("utf-8", "backslashreplace"): _plain(decode.value(raw, field.kind, field.value, field.end))
+        for field in reversed(fields)
+    }
+
+
+def shown(value: Any) -> str:
+    """A value of a document as `--header` compares it: text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _body(letter: Letter) -> Any:
+    if letter.content.body_size > LARGEST_BODY or not _is_plain_json(letter):
+        return None
+    try:
+        return json.loads(frames.body_of(letter.delivery.body).decode())
+    except (ValueError, RecursionError):  # not JSON, a number of thousands of digits, or nested a thousand deep
+        return None
+
+
+def _is_plain_json(letter: Letter) -> bool:
+    kind = content.short_text(letter.content, "content_type") or ""
+    encoding = content.short_text(letter.content, "content_encoding") or ""
+    if kind.partition(";")[0].strip().lower() != "application/json" or encoding.lower() not in _PLAIN_ENCODINGS:
+        return False
+    if _COMPRESSION not in letter.content.raw:  # spares most messages a walk through their headers
+        return True
+    raw, at, end = letter.content.raw, letter.content.table, letter.content.table_end
+    return not table.find(raw, at, end, frozenset({_COMPRESSION}))[0]
+
+
+def _plain(value: decode.Value) -> Any:
+    """A decoded value as one of JSON's types; the depth of what it recurses into is bounded by the decoder."""
+    match value:
+        case bytes():
+            return value.decode("utf-8", "backslashreplace")
+        case Decimal():
+            return float(value)
+        case list():
+            return [_plain(one) for one in value]
+        case dict():
+            return {key: _plain(one) for key, one in value.items()}
+    return value
