@@ -7,7 +7,7 @@
 
 PY := .venv/bin/python
 export DLXCTL_TEST_BROKERS
-.PHONY: setup demo test check format brokers-down
+.PHONY: setup demo test bench check format brokers-down
 
 setup:
 	@scripts/setup
@@ -17,6 +17,10 @@ demo: setup
 
 test: setup
 	@$(PY) -m pytest $(ARGS)
+
+# N= messages, RUNS=, SIZES= octets, TYPES=, WAYS=, WHAT=speed,startup,memory: docs/benchmarks.md
+bench: setup
+	@$(PY) -m bench
 
 check: setup
 	.venv/bin/ruff check .
