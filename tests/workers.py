@@ -50,6 +50,7 @@ def start_worker(
     log_file = directory / f"worker-{time.monotonic_ns()}.log"
     command = [
         str(Path(sys.executable).parent / "celery"), "-A", module, "worker", "-P", pool, "-c", str(concurrency),
+        "--without-mingle",  # a second saved: there are no neighbours
         "--loglevel", "INFO", "--hostname", f"w{time.monotonic_ns()}@test", *options,
     ]  # fmt: skip
     variables = os.environ | {"PYTHONPATH": str(directory), "PYTHONUNBUFFERED": "1", "C_FORCE_ROOT": "1"}

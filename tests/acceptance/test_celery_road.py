@@ -19,6 +19,12 @@ def shop(request: pytest.FixtureRequest, broker: RunningBroker, vhost: str, url:
     return open_shop(broker, vhost, url, tmp_path, type_=request.param)
 
 
+@pytest.fixture
+def quorum_shop(broker: RunningBroker, vhost: str, url: str, tmp_path: Path) -> Shop:
+    """The shop on quorum queues, for what no queue type can change."""
+    return open_shop(broker, vhost, url, tmp_path)
+
+
 def test_a_failing_task_travels_through_the_tiers_into_the_dlq_once(shop: Shop) -> None:
     """It runs at 0, 1, 3 and 5 s, fires the signals that Celery users expect, and is one dead letter that says why."""
     before = shop.objects()
@@ -50,19 +56,19 @@ def test_a_failing_task_travels_through_the_tiers_into_the_dlq_once(shop: Shop) 
     assert [shop.depth(queue) for queue in ("orders", "retry.1s", "retry.2s", "dead_letter")] == [0, 0, 0, 0]
 
 
-def test_when_the_bug_is_fixed_replay_brings_every_task_back(shop: Shop) -> None:
+def test_when_the_bug_is_fixed_replay_brings_every_task_back(quorum_shop: Shop) -> None:
     """The whole job: applied, configured, failed, retried, dead-lettered; fixed, replayed, succeeded."""
-    printed = shop.python("import app; print(*[app.bug.delay().id for _ in range(5)])")
-    with start_worker(shop.directory, environment=shop.environment):
-        wait_until(lambda: shop.depth("dead_letter") == 5)
-        (shop.directory / "deployed").touch()
-        shop.dlxctl("replay", "--queue", "dead_letter", "--yes")
+    printed = quorum_shop.python("import app; print(*[app.bug.delay().id for _ in range(5)])")
+    with start_worker(quorum_shop.directory, environment=quorum_shop.environment):
+        wait_until(lambda: quorum_shop.depth("dead_letter") == 5)
+        (quorum_shop.directory / "deployed").touch()
+        quorum_shop.dlxctl("replay", "--queue", "dead_letter", "--yes")
         ids = printed.split()
-        results = shop.python(f"import app; print([app.app.AsyncResult(i).get(timeout=20) for i in {ids!r}])")
+        results = quorum_shop.python(f"import app; print([app.app.AsyncResult(i).get(timeout=20) for i in {ids!r}])")
     assert results == "[None, None, None, None, None]\n"
-    replayed = [run for run in shop.runs() if run["retries"] == 0]
+    replayed = [run for run in quorum_shop.runs() if run["retries"] == 0]
     assert sorted(run["id"] for run in replayed) == sorted(2 * ids)
-    assert shop.depth("dead_letter") == 0
+    assert quorum_shop.depth("dead_letter") == 0
 
 
 def test_each_outcome_of_a_task_ends_where_it_should(shop: Shop) -> None:
@@ -121,26 +127,28 @@ def test_connections_that_the_broker_closed_cost_nothing(
     assert letter.headers[names.REASON] == "retries-spent"
 
 
-def test_a_dead_letter_has_the_body_and_the_properties_of_its_task(shop: Shop) -> None:
+def test_a_dead_letter_has_the_body_and_the_properties_of_its_task(quorum_shop: Shop) -> None:
     """The same bytes and the same properties go back when it is replayed."""
     headers = {"task": "shop.orders.never", "id": "twin", "lang": "py", "x-death": [{"queue": "forged"}]}
     properties = {"message_id": "m1", "timestamp": 1_700_000_000, "app_id": "shop", "type": "order", "priority": 3}
-    with start_worker(shop.directory, environment=shop.environment):
-        shop.publish("shop.events", "order.created", headers, b'[[], {}, {"callbacks": null, "odd":  1}]', **properties)
-        letters = shop.take("dead_letter", 2)
+    with start_worker(quorum_shop.directory, environment=quorum_shop.environment):
+        quorum_shop.publish(
+            "shop.events", "order.created", headers, b'[[], {}, {"callbacks": null, "odd":  1}]', **properties
+        )
+        letters = quorum_shop.take("dead_letter", 2)
     for letter, body in letters:
         assert body == b'[[], {}, {"callbacks": null, "odd":  1}]'
         assert {name: getattr(letter, name) for name in properties} == properties
 
 
-def test_a_retry_returns_to_its_own_queue_and_to_no_other(shop: Shop) -> None:
+def test_a_retry_returns_to_its_own_queue_and_to_no_other(quorum_shop: Shop) -> None:
     """Two queues bound with one key get a copy each; each copy is retried and buried under its own queue's name."""
     headers = {"task": "shop.orders.fail", "id": "twin", "lang": "py", "retries": 2, "x-death": [{"queue": "forged"}]}
-    with start_worker(shop.directory, environment=shop.environment):
-        shop.publish("shop.events", "order.created", headers, b'[[], {}, {"callbacks": null}]')
-        letters = [properties for properties, _ in shop.take("dead_letter", 2)]
+    with start_worker(quorum_shop.directory, environment=quorum_shop.environment):
+        quorum_shop.publish("shop.events", "order.created", headers, b'[[], {}, {"callbacks": null}]')
+        letters = [properties for properties, _ in quorum_shop.take("dead_letter", 2)]
     assert sorted(letter.headers[names.ORIGIN] for letter in letters) == ["audit", "orders"]
-    assert [run["retries"] for run in shop.runs()] == [2, 2, 3, 3]
+    assert [run["retries"] for run in quorum_shop.runs()] == [2, 2, 3, 3]
     for letter in letters:
         assert "x-death" not in letter.headers
 
@@ -174,32 +182,29 @@ def test_a_message_whose_copy_has_no_place_stays_on_the_broker(
         assert worker.stop() == 0
 
 
-def test_a_producer_that_knows_nothing_of_dlxctl_reaches_the_queues(shop: Shop) -> None:
+def test_a_producer_that_knows_nothing_of_dlxctl_reaches_the_queues(quorum_shop: Shop) -> None:
     """A default Celery app that names an undeclared queue sends tasks which fail along the same road."""
     plain = (
         "import os; from celery import Celery; from kombu import Queue\n"
         "app = Celery(broker=os.environ['SHOP_BROKER'])\n"
         "app.send_task('shop.orders.never', queue=Queue('orders', no_declare=True))\n"
     )
-    before = shop.objects()
-    shop.python(plain)
-    with start_worker(shop.directory, environment=shop.environment):
-        [(letter, _)] = shop.take("dead_letter", 1)
+    before = quorum_shop.objects()
+    quorum_shop.python(plain)
+    with start_worker(quorum_shop.directory, environment=quorum_shop.environment):
+        [(letter, _)] = quorum_shop.take("dead_letter", 1)
     assert letter.headers[names.ORIGIN] == "orders"
-    assert shop.objects() == before
+    assert quorum_shop.objects() == before
 
 
 @pytest.mark.parametrize("pool", ["threads", "solo"])
-def test_the_road_is_the_same_in_every_pool(
-    pool: str, broker: RunningBroker, vhost: str, url: str, tmp_path: Path
-) -> None:
+def test_the_road_is_the_same_in_every_pool(pool: str, quorum_shop: Shop) -> None:
     """Threads and solo retry and bury as prefork does."""
-    shop = open_shop(broker, vhost, url, tmp_path)
-    with start_worker(shop.directory, environment=shop.environment, pool=pool):
-        shop.python("import app; app.ask.delay(); app.never.delay()")
-        letters = [properties.headers for properties, _ in shop.take("dead_letter", 2)]
+    with start_worker(quorum_shop.directory, environment=quorum_shop.environment, pool=pool):
+        quorum_shop.python("import app; app.ask.delay(); app.never.delay()")
+        letters = [properties.headers for properties, _ in quorum_shop.take("dead_letter", 2)]
     assert sorted(headers[names.REASON] for headers in letters) == ["failed", "retries-spent"]
-    assert len(shop.runs()) == 3
+    assert len(quorum_shop.runs()) == 3
 
 
 def test_no_failing_task_is_lost_when_the_worker_is_killed(shop: Shop) -> None:
@@ -217,10 +222,10 @@ def test_no_failing_task_is_lost_when_the_worker_is_killed(shop: Shop) -> None:
     assert len(ids) - 300 <= 4, "twice the pool's size: what ran, and what was prefetched"
 
 
-def test_an_error_that_cannot_be_written_down_dies_all_the_same(shop: Shop) -> None:
+def test_an_error_that_cannot_be_written_down_dies_all_the_same(quorum_shop: Shop) -> None:
     """Where no copy can be made of it, the original is dead-lettered by the broker, and the worker goes on."""
-    with start_worker(shop.directory, environment=shop.environment):
-        shop.python("import app; app.mute.delay()")
-        [(letter, _)] = shop.take("dead_letter", 1)
-        assert shop.python("import app; print(app.add.delay(1, 2).get(timeout=20))") == "3\n"
+    with start_worker(quorum_shop.directory, environment=quorum_shop.environment):
+        quorum_shop.python("import app; app.mute.delay()")
+        [(letter, _)] = quorum_shop.take("dead_letter", 1)
+        assert quorum_shop.python("import app; print(app.add.delay(1, 2).get(timeout=20))") == "3\n"
     assert letter.headers["x-death"][0]["queue"] == "orders"
