@@ -38,7 +38,7 @@ def parsed(text: str) -> Node:
     if len(text) > LONGEST:
         raise _wrong(text[:40], 0, f"it has more than {LONGEST:,} characters")
     try:
-        return Parser().parse(text).parsed  # type: ignore[attr-defined]
+        return Parser().parse(text).parsed
     except LexerError as error:
         raise _wrong(text, error.lexer_position, error.message) from None
     except ParseError as error:
