@@ -14,7 +14,7 @@ from dlxctl.broker.link import LARGEST_HEADER, Link
 from dlxctl.errors import DlxctlError, NotFound
 from dlxctl.ops.look import return_in_order
 from dlxctl.ops.run_state import RunState
-from dlxctl.replay.letter import Letter
+from dlxctl.replay.letter import Letter, shape_book
 from dlxctl.replay.order import Left, Route, decide
 from dlxctl.replay.origin import Held, Hold
 from dlxctl.replay.rewrite import number_of, rewritten
@@ -39,6 +39,7 @@ class Carrier:
     def __init__(self, link: Link, state: RunState) -> None:
         self.link, self.state = link, state
         self.window = Window()
+        self._shapes = shape_book()
         self._waiting: deque[Delivery] = deque()
         self._kept: dict[int, Held | Left] = {}
         self._kept_since: float | None = None
@@ -100,7 +101,8 @@ class Carrier:
         width = 1 if state.careful else WINDOW
         room = min(width - len(self.window), self.may_move, self._pace(), state.goal - report.examined)
         while waiting and room > 0:
-            room -= self._take(Letter(waiting.popleft()))
+            delivery = waiting.popleft()
+            room -= self._take(Letter(delivery, self._shapes.shape_of(delivery.header)))
             room = min(room, state.goal - report.examined)
 
     def _pace(self) -> int:

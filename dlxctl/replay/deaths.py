@@ -9,52 +9,50 @@ from typing import NamedTuple
 from dlxctl.wire import table
 
 MOST_DEATHS = 64
-_WANTED = frozenset({b"queue", b"reason", b"exchange", b"count", b"time", b"routing-keys"})
+_WANTED = frozenset({b"queue", b"reason", b"exchange", b"time", b"routing-keys"})
 _ARRAY, _TABLE, _STRING = ord("A"), ord("F"), ord("S")
 
 
 class Death(NamedTuple):
-    """One entry: the queue, why (rejected, expired, maxlen, delivery_limit), `times`, first when (s since 1970), and
-    the first routing key it had come with, '' unknown."""
+    """One entry: the queue, why (rejected, expired, maxlen, delivery_limit), and when first (s since 1970)."""
 
     queue: str
     reason: str
-    exchange: str
-    times: int
     at: int
-    routing_key: str = ""
 
 
-def read(raw: bytes, field: table.Field | None) -> list[Death]:
-    """The deaths in the field's array, in its order, at most MOST_DEATHS; entries without a queue are left out."""
-    deaths: list[Death] = []
+Located = dict[bytes, table.Field]
+"""Where the values of one death lie, by key."""
+
+
+def locate(raw: bytes, field: table.Field | None) -> list[Located]:
+    """Where the deaths in the field's array lie, in its order, at most MOST_DEATHS."""
+    found: list[Located] = []
     if field is None or field.kind != _ARRAY:
-        return deaths
-    position = field.value
-    while position + 5 <= field.end and raw[position] == _TABLE and len(deaths) < MOST_DEATHS:
-        start = position + 5
-        position = start + int.from_bytes(raw[position + 1 : start], "big")
-        if position > field.end:
+        return found
+    for element in table.elements(raw, field.value, field.end):
+        if element.kind != _TABLE or len(found) == MOST_DEATHS:
             break
-        death = _death(raw, start, position)
-        if death is not None:
-            deaths.append(death)
-    return deaths
+        fields, _ = table.find(raw, element.value, element.end, _WANTED)
+        found.append({one.key: one for one in reversed(fields)})
+    return found
 
 
-def _death(raw: bytes, start: int, end: int) -> Death | None:
-    found, _ = table.find(raw, start, end, _WANTED)
-    fields = {field.key: field for field in reversed(found)}
-    queue = table.text(raw, fields.get(b"queue"))
-    if not queue:
-        return None
+def read(raw: bytes, located: list[Located]) -> list[Death]:
+    """The deaths at those places; entries without a queue are left out."""
+    return [death for death in (_death(raw, fields) for fields in located) if death.queue]
+
+
+def published_to(raw: bytes, located: Located) -> tuple[str, str]:
+    """The exchange and the first routing key that the message had come to the queue by; ('', '') when not told."""
+    return table.text(raw, located.get(b"exchange")) or "", _first_key(raw, located.get(b"routing-keys"))
+
+
+def _death(raw: bytes, fields: Located) -> Death:
     return Death(
-        queue,
+        table.text(raw, fields.get(b"queue")) or "",
         table.text(raw, fields.get(b"reason")) or "",
-        table.text(raw, fields.get(b"exchange")) or "",
-        table.integer(raw, fields.get(b"count")) or 0,
         table.integer(raw, fields.get(b"time")) or 0,
-        _first_key(raw, fields.get(b"routing-keys")),
     )
 
 

@@ -4,11 +4,13 @@ Nothing here decodes the body, and no header is believed to have the type that i
 """
 
 from functools import cached_property
+from typing import cast
 
 from dlxctl.model import headers as names
 from dlxctl.replay import deaths
 from dlxctl.wire import content, table
 from dlxctl.wire.intake import Delivery
+from dlxctl.wire.shape import Shape, ShapeBook
 from dlxctl.wire.table import Field
 
 CELERY_HEADERS = ("task", "id", "retries", "eta", "expires", "argsrepr", "kwargsrepr", "root_id",
@@ -22,22 +24,40 @@ WANTED = frozenset(
     )
 )  # fmt: skip
 """Headers that are read or rewritten; all others stay bytes that nobody looks at."""
+_KEYS = {key.decode(): key for key in WANTED}
+
+
+def shape_book() -> ShapeBook:
+    """A fresh book of shapes for letters; one run shares one."""
+    return ShapeBook(WANTED, frozenset({b"x-death"}))
 
 
 class Letter:
-    """One delivery from a dead-letter queue. `fields` has the wanted headers in their order, duplicates included."""
+    """One delivery from a dead-letter queue; `shape` says where everything lies in its header."""
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self, delivery: Delivery, shape: Shape | None = None) -> None:
         self.delivery = delivery
-        self.content = content.read(delivery.header)
-        self.fields, broken_at = table.find(delivery.header, self.content.table, self.content.table_end, WANTED)
-        self.broken_at = self.content.trouble if self.content.trouble >= 0 else broken_at
+        self.shape = shape or Shape(delivery.header, WANTED)
+
+    @property
+    def content(self) -> content.Content:
+        """Where the properties and the table of this header lie."""
+        raw = self.delivery.header
+        return self.shape.content._replace(raw=raw, body_size=int.from_bytes(raw[4:12], "big"))
+
+    @property
+    def fields(self) -> list[Field]:
+        """The wanted headers in their order, duplicates included."""
+        return self.shape.fields
+
+    @property
+    def broken_at(self) -> int:
         """Offset of the first header octet that cannot be read, or -1."""
-        self._by_key = {field.key: field for field in reversed(self.fields)}
+        return self.shape.broken_at
 
     def field(self, name: str) -> Field | None:
         """The first entry of that name."""
-        return self._by_key.get(name.encode())
+        return self.shape.first.get(_KEYS[name])
 
     def text(self, name: str) -> str | None:
         """A string header, None when it is absent or not a string."""
@@ -52,10 +72,20 @@ class Letter:
         """Whether it is a task message of Celery's protocol 2: string headers `task` and `id`."""
         return self.text("task") is not None and self.text("id") is not None
 
+    @property
+    def located_deaths(self) -> list[deaths.Located]:
+        """Where the entries of the broker's death history lie."""
+        raw, plans = self.delivery.header, self.shape.plans
+        if not self.shape.mask:
+            return deaths.locate(raw, self.field("x-death"))
+        if "deaths" not in plans:
+            plans["deaths"] = deaths.locate(raw, self.field("x-death"))
+        return cast(list[deaths.Located], plans["deaths"])
+
     @cached_property
     def deaths(self) -> list[deaths.Death]:
         """The broker's death history, newest first."""
-        return deaths.read(self.delivery.header, self.field("x-death"))
+        return deaths.read(self.delivery.header, self.located_deaths)
 
     @property
     def is_chord_member(self) -> bool:

@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from dlxctl.model import headers as names
+from dlxctl.replay import deaths
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.origin import Held, Hold, OriginRules, origin_of
 from dlxctl.replay.rewrite import RewriteOptions
+from dlxctl.wire import table
 
 DEFAULT_MAX_REPLAYS = 5
 
@@ -104,9 +106,11 @@ def _destination(letter: Letter, order: ReplayOrder) -> Decision:
 
 def _original_publish(letter: Letter, queue: str) -> Decision:
     """The exchange and key under which the message first came to `queue`, from that death's entry."""
-    for death in letter.deaths:
-        if death.queue == queue and death.routing_key:
-            return Route(death.exchange, death.routing_key)
+    raw = letter.delivery.header
+    for located in letter.located_deaths:
+        exchange, key = deaths.published_to(raw, located)
+        if key and table.text(raw, located.get(b"queue")) == queue:
+            return Route(exchange, key)
     if letter.text(names.ORIGIN):  # the worker's copy has no broker history: by name is all there is
         return Route("", queue)
     return Held(why=Hold.NO_ORIGIN, detail="no exchange and routing key in its history")

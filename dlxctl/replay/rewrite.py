@@ -8,12 +8,15 @@ Celery messages. On come dlxctl's own headers, with the history in `dlxctl-histo
 import json
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
 
 from dlxctl.model import headers as names
 from dlxctl.replay.letter import Letter
 from dlxctl.wire import content, table
 
 MOST_HISTORY = 10
+MOST_PLANS = 16
 LONGEST_HISTORY = 8_192
 _DROPPED = frozenset(
     name.encode()
@@ -40,6 +43,32 @@ class RewriteOptions:
 
 def rewritten(letter: Letter, origin: str, number: int, *, flagged: bool, options: RewriteOptions) -> bytes:
     """The content header payload of the copy that is number `number` of its run."""
+    raw = letter.delivery.header
+    added = b"".join(
+        (
+            table.string_entry(names.RUN, f"{options.run_id}/{number}"),
+            table.integer_entry(names.REPLAYS, min(letter.replays + 1, 2**31 - 1)),
+            table.string_entry(names.HISTORY, _history(letter, origin)),
+        )
+    )
+    if flagged or letter.field(names.MAYBE_DUPLICATE) is not None:
+        added += table.true_entry(names.MAYBE_DUPLICATE)
+    return content.assemble(raw, _splice(letter, options), added)
+
+
+def _splice(letter: Letter, options: RewriteOptions) -> content.Splice:
+    """What is cut and kept; the same for all letters of a shape, but for the few values that decide it."""
+    user = content.short_text(letter.content, "user_id") if "user_id" in letter.shape.content.spans else None
+    if options.new_id or options.keep_expires or not letter.shape.mask:
+        return _new_splice(letter, options, user)
+    key = ("splice", table.integer(letter.delivery.header, letter.field("retries")) in (0, None), user)
+    plans = letter.shape.plans
+    if key not in plans and len(plans) < MOST_PLANS:
+        plans[key] = _new_splice(letter, options, user)
+    return cast(content.Splice, plans.get(key)) or _new_splice(letter, options, user)
+
+
+def _new_splice(letter: Letter, options: RewriteOptions, user: str | None) -> content.Splice:
     celery = letter.is_celery
     identity = str(uuid.uuid4()).encode() if celery and options.new_id else b""
     cuts = []
@@ -50,17 +79,9 @@ def rewritten(letter: Letter, origin: str, number: int, *, flagged: bool, option
             reset = _reset(letter, field, options, identity)
             if reset is not None:
                 cuts.append((field.start, field.end, reset))
-    added = [
-        table.string_entry(names.RUN, f"{options.run_id}/{number}"),
-        table.integer_entry(names.REPLAYS, min(letter.replays + 1, 2**31 - 1)),
-        table.string_entry(names.HISTORY, _history(letter, origin)),
-    ]
-    if flagged or letter.field(names.MAYBE_DUPLICATE) is not None:
-        added.append(table.true_entry(names.MAYBE_DUPLICATE))
-    user = content.short_text(letter.content, "user_id")
     without = ("user_id",) if user is not None and user != options.user else ()
     changed = {"correlation_id": bytes((len(identity),)) + identity} if identity else {}
-    return content.splice(letter.content, cuts, b"".join(added), without, changed)
+    return content.plan(letter.content, cuts, without, changed)
 
 
 def number_of(header: bytes, run_id: str) -> int | None:
@@ -94,17 +115,25 @@ def _reset(letter: Letter, field: table.Field, options: RewriteOptions, identity
 
 def _history(letter: Letter, origin: str) -> str:
     """The earlier history with this death in front, bounded in entries and octets."""
-    entry = {"at": letter.died_at, "queue": origin, "reason": letter.reason, "exception": letter.exception}
-    entries = [entry, *_earlier(letter.text(names.HISTORY))][:MOST_HISTORY]
-    text = json.dumps(entries, separators=(",", ":"))
-    while len(text) > LONGEST_HISTORY and len(entries) > 1:
+    texts = map(_quoted, (origin, letter.reason, letter.exception))
+    entry = '{{"at":{},"queue":{},"reason":{},"exception":{}}}'.format(letter.died_at, *texts)
+    earlier = letter.text(names.HISTORY)
+    if earlier is None:
+        return f"[{entry}]" if len(entry) < LONGEST_HISTORY else "[]"
+    entries = [entry, *(json.dumps(one, separators=(",", ":")) for one in _earlier(earlier))][:MOST_HISTORY]
+    while sum(map(len, entries)) > LONGEST_HISTORY - 2 * MOST_HISTORY:
         entries.pop()
-        text = json.dumps(entries, separators=(",", ":"))
-    return text if len(text) <= LONGEST_HISTORY else "[]"
+    return f"[{','.join(entries)}]"
 
 
-def _earlier(text: str | None) -> list[object]:
-    if not text or len(text) > 4 * LONGEST_HISTORY:
+@lru_cache(maxsize=1_024)
+def _quoted(text: str) -> str:
+    """`text` as JSON; queues, reasons and exceptions repeat."""
+    return json.dumps(text)
+
+
+def _earlier(text: str) -> list[object]:
+    if len(text) > 4 * LONGEST_HISTORY:
         return []
     try:
         entries = json.loads(text)

@@ -21,6 +21,7 @@ _CONTINUED = 1
 _SHORTSTR, _TABLE = -1, -2
 _WIDTHS = {"headers": _TABLE, "delivery_mode": 1, "priority": 1, "timestamp": 8}
 _STEPS = tuple((1 << (15 - n), name, _WIDTHS.get(name, _SHORTSTR)) for n, name in enumerate(PROPERTIES))
+FIXED_WIDTHS = frozenset({"delivery_mode", "priority", "timestamp"})
 _FIXED = Struct(">HHQH")
 _u32 = Struct(">I")
 PREFIX = _FIXED.size
@@ -72,32 +73,64 @@ def read(raw: bytes) -> Content:
     return Content(raw, body_size, flags, spans, table, table_end, trouble)
 
 
-def splice(
-    content: Content, cuts: Sequence[tuple[int, int, bytes]], added: bytes, without: Sequence[str] = (),
-    changed: Mapping[str, bytes] = MappingProxyType({}),
-) -> bytes:  # fmt: skip
-    """A new header payload: each cut `(start, end, replacement)` of the table made, `added` entries appended.
+Piece = bytes | tuple[int, int]
+"""Octets as they are, or the span of the raw header that they are taken from."""
 
-    `cuts` are ascending and lie within the table; properties named in `without` are left out, with their flags;
-    `changed` has new raw values for properties that are present.
+
+class Splice(NamedTuple):
+    """How a new header payload is put together of the old one: pieces up to the table, in it, and behind it."""
+
+    before: tuple[Piece, ...]
+    table: tuple[Piece, ...]
+    after: tuple[Piece, ...]
+
+
+def plan(
+    content: Content, cuts: Sequence[tuple[int, int, bytes]], without: Sequence[str] = (),
+    changed: Mapping[str, bytes] = MappingProxyType({}),
+) -> Splice:  # fmt: skip
+    """Each cut `(start, end, replacement)` of the table made; `cuts` are ascending and lie within it.
+
+    Properties named in `without` are left out, with their flags; `changed` has new raw values for ones that are there.
     """
-    raw = content.raw
-    parts: list[bytes] = []
     position = content.table
+    inside: list[Piece] = []
     for start, end, replacement in cuts:
-        parts += (raw[position:start], replacement)
+        inside += [(position, start), replacement]
         position = end
-    parts += (raw[position : content.table_end], added)
-    table = b"".join(parts)
+    inside.append((position, content.table_end))
     flags = content.flags | HEADERS_FLAG
-    before: list[bytes] = []
-    after: list[bytes] = []
+    before: list[Piece] = [(0, PREFIX - 2)]
+    around: tuple[list[Piece], list[Piece]] = ([], [])
     for name, (start, end) in content.spans.items():
         if name in without:
             flags &= ~(1 << (15 - PROPERTIES.index(name)))
         elif name != "headers":
-            (before if end <= content.table else after).append(changed.get(name) or raw[start:end])
-    return b"".join((raw[: PREFIX - 2], flags.to_bytes(2, "big"), *before, _u32.pack(len(table)), table, *after))
+            around[end > content.table].append(changed.get(name) or (start, end))
+    before += [flags.to_bytes(2, "big"), *around[0]]
+    return Splice(_merged(before), _merged(inside), _merged(around[1]))
+
+
+def assemble(raw: bytes, splice: Splice, added: bytes) -> bytes:
+    """The new header payload, from the old one's octets, with `added` entries at the end of its table."""
+    inside = [piece if isinstance(piece, bytes) else raw[piece[0] : piece[1]] for piece in splice.table]
+    inside.append(added)
+    table = b"".join(inside)
+    before = [piece if isinstance(piece, bytes) else raw[piece[0] : piece[1]] for piece in splice.before]
+    after = [piece if isinstance(piece, bytes) else raw[piece[0] : piece[1]] for piece in splice.after]
+    return b"".join((*before, _u32.pack(len(table)), table, *after))
+
+
+def _merged(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+    """Neighbouring spans as one, empty ones dropped: fewer pieces, fewer copies."""
+    merged: list[Piece] = []
+    for piece in pieces:
+        last = merged[-1] if merged else b""
+        if isinstance(piece, tuple) and isinstance(last, tuple) and last[1] == piece[0]:
+            merged[-1] = (last[0], piece[1])
+        elif piece and (isinstance(piece, bytes) or piece[0] < piece[1]):
+            merged.append(piece)
+    return tuple(merged)
 
 
 def short_text(content: Content, name: str) -> str | None:

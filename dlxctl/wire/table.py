@@ -5,6 +5,8 @@ hostile bytes: reading stops, and the position of the first octet that makes no 
 Types: https://www.rabbitmq.com/amqp-0-9-1-errata#section_3.
 """
 
+from collections.abc import Iterator
+from functools import lru_cache
 from struct import Struct
 from struct import error as StructError
 from typing import NamedTuple
@@ -70,6 +72,43 @@ def find(raw: bytes, start: int, end: int, wanted: frozenset[bytes]) -> tuple[li
     return found, INTACT
 
 
+def walk(raw: bytes, start: int, end: int) -> Iterator[Field]:
+    """Every entry of a readable table; stops at the first octet that cannot be read."""
+    position = start
+    while position < end:
+        found = _field(raw, position, position + 1, raw[position], end)
+        if found is None:
+            return
+        yield found
+        position = found.end
+
+
+def elements(raw: bytes, start: int, end: int) -> Iterator[Field]:
+    """Every element of an array, as fields without a key; stops at the first octet that cannot be read."""
+    position = start
+    while position < end:
+        found = _field(raw, position, position, 0, end)
+        if found is None:
+            return
+        yield found
+        position = found.end
+
+
+def _field(raw: bytes, start: int, key_at: int, key_size: int, end: int) -> Field | None:
+    kind_at = key_at + key_size
+    if kind_at >= end:
+        return None
+    size, value = SIZES[raw[kind_at]], kind_at + 1
+    if size == SIZED:
+        value += 4
+        if value > end:
+            return None
+        size = _u32_at(raw, kind_at + 1)[0]
+    if size == UNKNOWN or value + size > end:
+        return None
+    return Field(raw[key_at:kind_at], start, raw[kind_at], value, value + size)
+
+
 def text(raw: bytes, field: Field | None) -> str | None:
     """A string value; None when the field is absent or of another kind. Octets that are not UTF-8 are escaped."""
     if field is None or field.kind != 83:  # S
@@ -107,6 +146,7 @@ def void_entry(key: str) -> bytes:
     return _key(key) + b"V"
 
 
+@lru_cache(maxsize=256)
 def _key(key: str) -> bytes:
     data = key.encode()
     return bytes((len(data),)) + data
