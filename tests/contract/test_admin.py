@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -280,6 +281,28 @@ class TestManagement(AdminContract):
     @pytest.fixture
     def admin(self, broker: RunningBroker, reach: Access) -> Iterator[Management]:
         return Management(reach)
+
+    def test_an_operator_policy_is_seen_by_everybody(
+        self, admin: Management, broker: RunningBroker, vhost: str, reach: Access
+    ) -> None:
+        """An administrator reads it whole; others read its name, and the queue that it applies to."""
+        cap = {"pattern": "^ord", "apply-to": "queues", "priority": 1, "definition": {"max-length": 3}}
+        broker.api("PUT", f"operator-policies/{vhost}/cap", cap)
+        admin.declare_queue(QUORUM)
+        assert admin.read().operator_policies == {
+            ("policy", "cap"): Policy(name="cap", pattern="^ord", priority=1, definition={"max-length": 3})
+        }
+        name = f"u-{vhost}"
+        broker.api("PUT", f"users/{name}", {"password": "x", "tags": "management"})
+        try:
+            broker.api("PUT", f"permissions/{vhost}/{name}", {"configure": "", "write": "", "read": ""})
+            other = Management(replace(reach, management=replace(reach.management, user=name, password="x")))
+            end = time.monotonic() + 20
+            while not (seen := other.read().operator_policies) and time.monotonic() < end:
+                time.sleep(0.2)
+            assert seen == {("policy", "cap"): Policy(name="cap", pattern="^(orders)$")}
+        finally:
+            broker.api("DELETE", f"users/{name}")
 
     def test_a_lost_lock_is_noticed(self, admin: Management, broker: RunningBroker, vhost: str) -> None:
         """When the broker has closed the connection, the run stops before its next change."""
