@@ -83,6 +83,7 @@ def dlxctl(broker: RunningBroker, url: str, vhost: str, tmp_path: Path) -> Dlxct
         command = [str(Path(sys.executable).parent / "dlxctl"), *map(str, arguments)]
         variables = os.environ | {
             "DLXCTL_URL": url, "DLXCTL_MANAGEMENT_URL": broker.management_url, "DLXCTL_VHOST": vhost, "NO_COLOR": "1",
+            "DLXCTL_STATE_DIR": str(tmp_path / "state"),
         }  # fmt: skip
         return subprocess.run(
             command, cwd=tmp_path, env=variables | environment, capture_output=True, text=True, timeout=timeout

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "celery": "Generate the Celery configuration module.",
     "inspect": "List and group the dead letters of a queue, leaving them there.",
     "replay": "Move dead letters back to the queues they came from.",
+    "runs": "List and show past replay runs.",
 }
 """name -> one-line help; the command itself is `dlxctl.cli.<name>.command`."""
 
