@@ -69,14 +69,14 @@ def past(lines: Iterable[bytes]) -> Past:
     for line in lines:
         if not line.strip():
             continue
-        found = _read(line)
-        match found:
-            case {"kind": "started"}:
-                runs[found["run"]] = _run_of(found)
-            case {"kind": "ended"} if found["run"] in runs:
-                runs[found["run"]] = replace(runs[found["run"]], ended=found["ended"], report=found["report"])
-            case _:
-                passed_over += 1
+        entry = _read(line) or {}
+        run = runs.get(entry.get("run", ""))
+        if entry.get("kind") == "started":
+            runs[entry["run"]] = _run_of(entry)
+        elif entry.get("kind") == "ended" and run is not None:
+            runs[run.run] = replace(run, ended=entry["ended"], report=entry["report"])
+        else:
+            passed_over += 1
     return Past(runs=tuple(runs.values()), passed_over=passed_over)
 
 
