@@ -3,6 +3,8 @@
 import gzip
 import json
 import pickle
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,3 +210,19 @@ def test_header_values_are_plain() -> None:
     """Bytes are text with escapes, decimals are numbers, also within arrays."""
     odd = task(amqp.entry(b"odd", amqp.array(b"x" + amqp.long(b"\xff"), b"D\x02" + (314).to_bytes(4, "big"))))
     assert holds("headers.odd[1] == `3.14` && headers.odd[0] == '\\xff'", odd)
+
+
+PAGE = (Path(__file__).parents[3] / "docs/selecting.md").read_text()
+
+
+def test_the_expressions_of_the_page_can_be_used() -> None:
+    """Every example of docs/selecting.md compiles, and its table names all that an expression may name."""
+    (block,) = re.findall(r"^```jmespath\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    for text in block.splitlines():
+        Where(text).matches(task(TENANT), OriginRules())
+    rows = PAGE.split("| name | is |")[1].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in rows.splitlines()[2:]))) == set(
+        document.NAMES
+    )
+    for name in document.PROPERTIES:
+        assert f"`{name}`" in rows
