@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from dlxctl.model import headers as names
 from dlxctl.replay.letter import Letter
@@ -18,7 +18,7 @@ LARGEST_BODY = 1_048_576
 """Octets of a body that is decoded."""
 
 PROPERTIES = tuple(name for name in content.PROPERTIES if name != "headers")
-_PLAIN_ENCODINGS = frozenset({"", "utf-8", "utf8", "ascii", "us-ascii"})
+_PLAIN_ENCODINGS = frozenset({b"", b"utf-8", b"utf8", b"ascii", b"us-ascii"})
 _COMPRESSION = b"compression"
 
 
@@ -60,8 +60,8 @@ def document(letter: Letter, rules: OriginRules, needs: Needs) -> dict[str, Any]
     if needs.headers is None or needs.headers:
         found["headers"] = headers(letter, needs.headers)
     if needs.properties is None or needs.properties:
-        wanted = PROPERTIES if needs.properties is None else needs.properties
-        found["properties"] = {name: decode.prop(letter.content, name) for name in wanted}
+        wanted, where = PROPERTIES if needs.properties is None else needs.properties, letter.content
+        found["properties"] = {name: decode.prop(where, name) for name in wanted}
     if needs.body:
         found["body"] = body = _body(letter)
         if isinstance(body, list) and len(body) >= 2 and letter.is_celery:
@@ -71,14 +71,14 @@ def document(letter: Letter, rules: OriginRules, needs: Needs) -> dict[str, Any]
 
 def headers(letter: Letter, wanted: frozenset[bytes] | None) -> dict[str, Any]:
     """The headers named in `wanted`, None for all; of two with one name the first."""
-    raw, at, end = letter.content.raw, letter.content.table, letter.content.table_end
+    raw, shape = letter.delivery.header, letter.shape
     if wanted is None:
-        return {key: _plain(value) for key, value in decode.entries(raw, at, end).items()}
-    fields, _ = table.find(raw, at, end, wanted)
-    return {
-        field.key.decode("utf-8", "backslashreplace"): _plain(decode.value(raw, field.kind, field.value, field.end))
-        for field in reversed(fields)
-    }
+        found = decode.entries(raw, shape.content.table, shape.content.table_end)
+        return {key: _plain(value) for key, value in found.items()}
+    places = cast("_Places | None", shape.plans.get(wanted))
+    if places is None:
+        places = shape.plans[wanted] = _places(raw, shape.content, wanted)
+    return {name: _plain(decode.value(raw, kind, start, end)) for name, kind, start, end in places}
 
 
 def shown(value: Any) -> str:
@@ -86,8 +86,20 @@ def shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+_Places = list[tuple[str, int, int, int]]
+"""Name, kind octet and span of each wanted header; kept with the shape, since equal-looking headers share them."""
+
+
+def _places(raw: bytes, where: content.Content, wanted: frozenset[bytes]) -> _Places:
+    fields, _ = table.find(raw, where.table, where.table_end, wanted)
+    return [
+        (field.key.decode("utf-8", "backslashreplace"), field.kind, field.value, field.end)
+        for field in reversed(fields)
+    ]
+
+
 def _body(letter: Letter) -> Any:
-    if letter.content.body_size > LARGEST_BODY or not _is_plain_json(letter):
+    if int.from_bytes(letter.delivery.header[4:12], "big") > LARGEST_BODY or not _is_plain_json(letter):
         return None
     try:
         return json.loads(frames.body_of(letter.delivery.body).decode())
@@ -96,14 +108,18 @@ def _body(letter: Letter) -> Any:
 
 
 def _is_plain_json(letter: Letter) -> bool:
-    kind = content.short_text(letter.content, "content_type") or ""
-    encoding = content.short_text(letter.content, "content_encoding") or ""
-    if kind.partition(";")[0].strip().lower() != "application/json" or encoding.lower() not in _PLAIN_ENCODINGS:
+    raw, where = letter.delivery.header, letter.shape.content
+    kind, encoding = _short(raw, where, "content_type"), _short(raw, where, "content_encoding")
+    if kind.partition(b";")[0].strip().lower() != b"application/json" or encoding.lower() not in _PLAIN_ENCODINGS:
         return False
-    if _COMPRESSION not in letter.content.raw:  # spares most messages a walk through their headers
+    if _COMPRESSION not in raw:  # spares most messages a walk through their headers
         return True
-    raw, at, end = letter.content.raw, letter.content.table, letter.content.table_end
-    return not table.find(raw, at, end, frozenset({_COMPRESSION}))[0]
+    return not table.find(raw, where.table, where.table_end, frozenset({_COMPRESSION}))[0]
+
+
+def _short(raw: bytes, where: content.Content, name: str) -> bytes:
+    span = where.spans.get(name)
+    return b"" if span is None else raw[span[0] + 1 : span[1]]
 
 
 def _plain(value: decode.Value) -> Any:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from dlxctl.cli.selection import selection_of, selection_options
 from dlxctl.errors import UsageError
-from dlxctl.replay.letter import Letter
+from dlxctl.replay.letter import Letter, shape_book
 from dlxctl.replay.origin import OriginRules
 from dlxctl.replay.selection import Selection, header_criterion, moment
 from dlxctl.replay.where import Where
 from tests import amqp_values as amqp
-from tests.letters import CELERY, letter, x_death
+from tests.letters import CELERY, delivery, letter, x_death
 
 AT = 1_700_000_000
 DEAD = x_death(amqp.death("orders", "expired", AT))
@@ -172,3 +172,19 @@ def test_the_options_make_the_selection() -> None:
     }  # fmt: skip
     done = CliRunner().invoke(probe, [], obj=made)
     assert (made[1].everything, made[1].criteria) == (True, {})
+
+
+def test_letters_that_look_alike_are_told_apart() -> None:
+    """Letters that share a shape are selected by their own values, and others in between by theirs."""
+    book = shape_book()
+    values = [b"S" + amqp.long(b"%04d" % number) for number in range(20)]
+    values[7] = b"I" + amqp.long(b"")
+    letters = []
+    for value in values:
+        one = delivery(*CELERY, amqp.entry(b"x-n", value), DEAD)
+        letters.append(Letter(one, book.shape_of(one.header)))
+    for number in (3, 12, 19):
+        by_header = Selection(headers=(("x-n", f"{number:04}"),))
+        by_where = Selection(where=Where(f"headers.\"x-n\" == '{number:04}'"))
+        for selection in (by_header, by_where):
+            assert [n for n, one in enumerate(letters) if selection.matches(one, OriginRules())] == [number]
