@@ -62,6 +62,7 @@ class RunState:
 
     def lost(self, window: Window) -> None:
         """A connection ended: what was outstanding is in the queue again, and some copies may have arrived."""
+        self.prefetch.current = 0  # its consumer went with the connection
         under_way, moved = window.unsettled()
         ids = [_identity(entry) for entry in (*under_way, *moved)]
         self.doubtful.update(filter(None, ids))
