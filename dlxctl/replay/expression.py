@@ -138,5 +138,5 @@ def _wrong(text: str, at: int, why: str) -> UsageError:
     return UsageError(
         f"--where cannot be understood at column {at + 1}",
         why=why,
-        remedy=f"{line}\n  {' ' * at}^\n  {_RULES}\n  --where {EXAMPLE!r}",
+        remedy=f"{line}\n  {' ' * at}^\n  {_RULES}\n  {EXAMPLE}",
     )

@@ -42,7 +42,8 @@ class Where:
         """One sentence when there were messages that it could not be evaluated on, else ''."""
         if not self.failed:
             return ""
-        return f"--where failed on {self.failed:,} messages, so they were not selected ({self._failure})."
+        number = "1 message" if self.failed == 1 else f"{self.failed:,} messages"
+        return f"--where failed on {number}, which it therefore did not choose ({self._failure})."
 
 
 def _told(error: Exception) -> str:
