@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from dlxctl.broker.address import Access
 from dlxctl.broker.amqp import open_connection
 from dlxctl.broker.link import Link
-from dlxctl.broker.memory_link import MemoryBroker, StoredMessage
+from dlxctl.broker.memory_link import MemoryBroker, MemoryLink, StoredMessage
 from dlxctl.broker.raw_link import RawLink
 from dlxctl.broker.run_guard import BrokerGuard, MemoryGuard, RunGuard
 from dlxctl.wire.intake import Confirm, Delivery
@@ -32,7 +32,7 @@ class MemoryWorld:
 
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     marks: dict[str, Any] = field(default_factory=dict)
-    locks: set[str] = field(default_factory=set)
+    locks: dict[str, MemoryLink] = field(default_factory=dict)
 
     def queue(self, name: str, *, capacity: int | None = None) -> None:
         self.broker.queues[name] = deque()
@@ -46,7 +46,7 @@ class MemoryWorld:
         return self.broker.link()
 
     def guard(self, link: Any) -> RunGuard:
-        return MemoryGuard(self.marks, self.locks)
+        return MemoryGuard(self.marks, self.locks, link)
 
 
 @dataclass

@@ -7,7 +7,7 @@ place, a negative confirm for a full queue. tests/contract/test_link.py holds it
 from collections import deque
 from dataclasses import dataclass, field
 
-from dlxctl.errors import NotFound
+from dlxctl.errors import BrokerUnavailable, NotFound
 from dlxctl.wire.intake import Cancelled, Confirm, Delivery, Event, Returned
 
 
@@ -50,6 +50,7 @@ class MemoryLink:
         self._out: list[tuple[int, bytes, StoredMessage]] = []
         self._events: list[Event] = []
         self._consuming = False
+        self.alive = True
 
     @property
     def blocked(self) -> str | None:
@@ -88,6 +89,8 @@ class MemoryLink:
         self._return(back)
 
     def pump(self, timeout_s: float) -> list[Event]:
+        if not self.alive:
+            raise BrokerUnavailable("moving messages: the connection was lost")
         if self._broker.blocked is None:
             for sequence, exchange, message in self._out:
                 self._route(sequence, exchange, message)
@@ -100,7 +103,7 @@ class MemoryLink:
         self._events += self.pump(0)
 
     def close(self) -> None:
-        self._consuming = False
+        self._consuming = self.alive = False
         self.give_back_all()
 
     def abort(self) -> None:

@@ -89,6 +89,7 @@ class RawLink:
 
     def pump(self, timeout_s: float) -> list[Event]:
         with converted("moving messages"):
+            self._raise_if_ended()
             self._flush()
             self._wait(timeout_s)
         events: list[Event] = self._intake.events
@@ -110,7 +111,7 @@ class RawLink:
         timer = self._raw.ioloop.call_later(CLOSE_S, self._raw.hang_up)
         with suppress(pika_errors.AMQPError, OSError):
             self._connection.close()
-        self._raw.ioloop.remove_timeout(timer)
+        self._forget(timer)
 
     def _flush(self) -> None:
         if self._buffer:
@@ -130,10 +131,21 @@ class RawLink:
                 if time.monotonic() >= deadline:
                     break
         finally:
-            loop.remove_timeout(timer)
-        if not self._connection.is_open or not self._channel.is_open:
-            self._connection.process_data_events(0)  # raises why the connection ended
+            self._forget(timer)
+        self._raise_if_ended()
+
+    def _forget(self, timer: object) -> None:
+        with suppress(ValueError):  # pika closes its loop with the connection
+            self._raw.ioloop.remove_timeout(timer)
+
+    def _raise_if_ended(self) -> None:
+        """pika tells why only once: later calls get a plain word that it is over."""
+        if self._connection.is_open and self._channel.is_open:
+            return
+        with suppress(ValueError):  # pika's loop is closed already
+            self._connection.process_data_events(0)
             self._channel._impl._raise_if_not_open()
+        raise pika_errors.ConnectionWrongStateError("the connection has ended")
 
     def _on_blocked(self, _connection: object, frame: Any) -> None:
         self._blocked = str(frame.method.reason or "resource alarm")

@@ -13,6 +13,7 @@ from pika import BasicProperties
 from pika import exceptions as pika_errors
 
 from dlxctl.broker.failures import converted
+from dlxctl.broker.memory_link import MemoryLink
 from dlxctl.errors import Locked
 
 LONGEST_NAME = 255
@@ -103,22 +104,21 @@ class BrokerGuard:
 
 
 class MemoryGuard:
-    """The double: marks and locks in a set that several guards share."""
+    """The double: marks and locks that several guards share; a lock lives as long as the link that took it."""
 
-    def __init__(self, marks: dict[str, dict[str, Any]], locks: set[str]) -> None:
-        self._marks, self._locks, self._queue = marks, locks, ""
+    def __init__(self, marks: dict[str, dict[str, Any]], locks: dict[str, MemoryLink], link: MemoryLink) -> None:
+        self._marks, self._locks, self._link, self._queue = marks, locks, link, ""
 
     def begin(self, queue: str, holder: dict[str, Any]) -> bool:
-        if queue in self._locks:
+        if queue in self._locks and self._locks[queue].alive:
             raise Locked(f"another replay of {queue!r} is running", why=f"held by run {self._marks[queue]['run']}")
         earlier = queue in self._marks
-        self._locks.add(queue)
+        self._locks[queue] = self._link
         self._marks[queue] = holder
         self._queue = queue
         return earlier
 
     def end(self, *, settled: bool) -> None:
-        self._locks.discard(self._queue)
         if settled:
             self._marks.pop(self._queue, None)
 
