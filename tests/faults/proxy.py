@@ -48,6 +48,7 @@ class Pair:
     broker: socket.socket
     blocked: bool = False
     told: bool = False
+    silent: bool = False
     dead: bool = False
     rest: bytes = b""
     """The broker's unfinished frame."""
@@ -94,11 +95,25 @@ class Proxy:
         """Where it listens, on loopback."""
         return int(self._listener.getsockname()[1])
 
+    @property
+    def alarmed(self) -> bool:
+        """Whether a client is blocked, and was told."""
+        return any(pair.told for pair in self._pairs)
+
     def reset(self) -> None:
         """End every connection by RST."""
         pairs, self._pairs = self._pairs, []
         for pair in pairs:
             pair.end(reset=True)
+
+    def strand(self) -> None:
+        """Make the present connections half-open: they carry nothing any more; new ones are fine."""
+        for pair in self._pairs:
+            pair.silent = True
+
+    def freeze(self) -> None:
+        """Forward nothing and close nothing, until `silent` is taken back."""
+        self.silent = True
 
     def cut_at(self, direction: str, after: int, then: Callable[[], None] | None = None) -> None:
         """When `after` more octets went in `direction`: `then`, which is a reset of all connections by default."""
@@ -132,8 +147,10 @@ class Proxy:
             while not pair.dead:
                 if direction == DOWN:
                     self._tell(pair)
-                if self.silent or not select.select([source], [], [], TICK_S)[0]:
-                    time.sleep(TICK_S if self.silent else 0)
+                if self.silent or pair.silent:
+                    time.sleep(TICK_S)
+                    continue
+                if not select.select([source], [], [], TICK_S)[0]:
                     continue
                 chunk = source.recv(CHUNK)
                 if not chunk:
@@ -150,7 +167,7 @@ class Proxy:
             time.sleep(len(chunk) / self.bytes_per_s)
         if direction == UP and self.alarm is not None and (pair.blocked or PUBLISH in chunk):
             pair.blocked = True
-        while (self.silent or (direction == UP and pair.blocked)) and not pair.dead:
+        while (self.silent or pair.silent or (direction == UP and pair.blocked)) and not pair.dead:
             time.sleep(TICK_S)
         cut = self.cut
         room = cut.at - self.carried[direction] if cut and cut.direction == direction else len(chunk) + 1

@@ -2,9 +2,13 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,7 @@ from tests import amqp_values as amqp
 from tests.brokers import RunningBroker
 from tests.conftest import ROOT
 from tests.deaths import let_die, wait_for
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import UP, Proxy
 from tests.links import Message, drained, seed
 from tests.oracle import Counts, identity, judged, marked
 
@@ -83,6 +87,10 @@ class Scene:
         self.sent.append((amqp.Header(body, table, amqp.ALL_PROPERTIES | properties).payload(), amqp.body_frame(body)))
         return self.sent[-1]
 
+    def dead_letter(self, origin: str) -> Message:
+        """A message whose history says that it died in `origin`, for `put`: no queue took part."""
+        return self.message(amqp.entry(b"x-death", amqp.array(amqp.death(origin))))
+
     def kill(self, work: str, messages: list[Message]) -> None:
         """Let messages die in `work`, and wait until they lie in the DLQ."""
         before = self.depth(DEAD)
@@ -110,6 +118,46 @@ class Scene:
         finally:
             link.close()
 
+    def moved(self, *queues: str) -> int:
+        """Ready messages in the work queues."""
+        return sum(self.depth(queue) for queue in queues or WORKS)
+
+    def until(self, true: Callable[[], bool], what: str, seconds: float = 30) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+            time.sleep(0.02)
+
+    def frozen(
+        self, proxy: Proxy, *arguments: object, after: int = 200_000, login: str = "guest:guest"
+    ) -> "subprocess.Popen[str]":
+        """A run in the middle of its work: the line went silent after so many octets of copies."""
+        proxy.cut_at(UP, after, proxy.freeze)
+        process = self.start(*arguments, url=self.through(proxy).replace("guest:guest", login))
+        self.until(lambda: process.poll() is not None or proxy.silent, "the run is in its middle")
+        assert process.poll() is None, self.ended(process)
+        return process
+
+    def until_policy(self, queue: str, policy: str) -> None:
+        """Wait until the management API shows that the policy holds."""
+        path = f"queues/{self.reach.vhost}/{queue}"
+        self.until(lambda: bool(self.broker.api("GET", path).get("policy") == policy), f"{policy} on {queue}")
+
+    @contextmanager
+    def rejecting(self, *works: str) -> Iterator[None]:
+        """Within the block, a consumer rejects whatever comes to the work queues."""
+        stop = threading.Event()
+        rejecters = [threading.Thread(target=reject_all, args=(self.reach, work, stop)) for work in works]
+        for rejecter in rejecters:
+            rejecter.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for rejecter in rejecters:
+                rejecter.join()
+
     def through(self, proxy: Proxy) -> str:
         """The scene's URL by way of the proxy."""
         host, port = proxy.target
@@ -125,17 +173,32 @@ class Scene:
             "DLXCTL_URL": url or self.url, "DLXCTL_MANAGEMENT_URL": self.broker.management_url, "NO_COLOR": "1",
             "PYTHONPATH": str(ROOT), "COLUMNS": "200",
         }  # fmt: skip
-        self.processes.append(
-            subprocess.Popen(
+        with self._talk.open("w") as talk:
+            process = subprocess.Popen(
                 [*program, *words], cwd=self.directory, env=os.environ | known, text=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            )
-        )  # fmt: skip
-        return self.processes[-1]
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=talk,
+            )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    @property
+    def _talk(self) -> Path:
+        return self.directory / f"stderr-{len(self.processes)}"
+
+    def said(self) -> str:
+        """What the latest command has written to stderr so far."""
+        return (self.directory / f"stderr-{len(self.processes) - 1}").read_text()
+
+    def ended(self, process: "subprocess.Popen[str]", timeout: float = 120) -> Done:
+        """Wait for a command; its JSON report is {} when it made none."""
+        out, _ = process.communicate(timeout=timeout)
+        errors = (self.directory / f"stderr-{self.processes.index(process)}").read_text()
+        assert "Traceback" not in errors, errors
+        return Done(process.returncode, json.loads(out) if out.startswith("{") else {}, errors)
 
     def replay(self, *arguments: object, url: str | None = None, timeout: float = 120) -> Done:
         """Run `dlxctl replay` to its end."""
-        return ended(self.start(*arguments, url=url), timeout)
+        return self.ended(self.start(*arguments, url=url), timeout)
 
     def resume(self) -> int:
         """Replay until the DLQ is empty, as an operator would after a crash; how many runs that took."""
@@ -180,12 +243,12 @@ class Scene:
             process.communicate()
 
 
-def ended(process: "subprocess.Popen[str]", timeout: float = 120) -> Done:
-    """Wait for a command; its JSON report is {} when it made none."""
-    out, errors = process.communicate(timeout=timeout)
-    try:
-        report = json.loads(out)
-    except ValueError:
-        report = {}
-    assert "Traceback" not in errors, errors
-    return Done(process.returncode, report, errors)
+def reject_all(reach: Access, work: str, stop: threading.Event) -> None:
+    """A worker whose tasks always fail."""
+    link = RawLink(reach, purpose="test")
+    link.consume(work, 100)
+    while not stop.is_set():
+        for event in link.pump(0.1):
+            if isinstance(event, Delivery):
+                link._raw.write(struct.pack(">BHIHHQBB", 1, 1, 13, 60, 120, event.tag, 0, 0xCE))
+    link.close()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.conftest import FULL, Judge, full_or_short
 from tests.faults.proxy import DOWN, UP, Proxy
-from tests.faults.scene import DEAD, Scene, ended
+from tests.faults.scene import DEAD, Scene
 
 FAULT = "R1"
 LETTERS = 8
@@ -20,7 +20,7 @@ SLACK_S = 60
 def steps_of_a_run(scene: Scene) -> int:
     """How many steps a run takes from its lock to its end."""
     scene.fill(LETTERS)
-    done = ended(scene.start(crash_at=0))
+    done = scene.ended(scene.start(crash_at=0))
     assert done.code == 0, done
     return int((scene.directory / "steps").read_text())
 
@@ -35,7 +35,7 @@ def test_killed_at_every_step_of_a_window(scene: Scene, judge: Judge, chance: ra
     for step in every if FULL else sorted(chance.sample(every, 3)):
         scene.sent.clear()
         scene.fill(LETTERS)
-        crashed = ended(scene.start(crash_at=step))
+        crashed = scene.ended(scene.start(crash_at=step))
         # the timing of the network moves the last steps: such a run ended before its kill
         assert crashed.code == KILLED or (step > LETTERS and crashed.code == 0), (step, crashed)
         scene.resume()
@@ -53,7 +53,7 @@ def kill_on_the_way(scene: Scene, proxy: Proxy, chance: random.Random, most: int
         process.kill()
 
     proxy.cut_at(direction, chance.randrange(most), kill)
-    done = ended(process)
+    done = scene.ended(process)
     proxy.cut = None
     assert done.code in (KILLED, 0, 7), done
     return done.code == KILLED

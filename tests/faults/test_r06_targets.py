@@ -1,0 +1,74 @@
+"""R6: the target cannot take the message: it is gone, goes in mid-run, is full, or would drop others for it."""
+
+import pytest
+
+from tests.faults.conftest import Judge
+from tests.faults.proxy import Proxy
+from tests.faults.scene import DEAD, Scene
+
+FAULT = "R6"
+EACH = 50
+ROOM = 5
+
+
+def reasons(report: dict[str, object]) -> dict[tuple[str, str], int]:
+    """(why, detail) -> count of a report."""
+    held = report["held_because"]
+    assert isinstance(held, list)
+    return {(one["why"], one["detail"]): one["count"] for one in held}
+
+
+def bound(scene: Scene, queue: str, overflow: str) -> None:
+    """Let `queue` hold ROOM messages at most, from now on."""
+    definition = {"max-length": ROOM, "overflow": overflow}
+    body = {"pattern": f"^{queue}$", "definition": definition, "apply-to": "queues"}
+    scene.broker.api("PUT", f"policies/{scene.reach.vhost}/full", body)
+    scene.until_policy(queue, "full")
+
+
+def test_a_target_that_is_gone_holds_its_messages_only(scene: Scene, judge: Judge) -> None:
+    """Each is held with the queue's name, the rest moves; once the queue is back, they move too."""
+    scene.declare("orders", "default")
+    scene.fill(2 * EACH)
+    scene.delete("orders")
+    done = scene.replay()
+    assert (done.code, done.report["moved_to"]) == (4, {"default": EACH}), done
+    assert [count for (why, _), count in reasons(done.report).items() if why in ("no-queue", "foreign-origin")] == [
+        EACH
+    ]
+    scene.work("orders")
+    assert scene.replay().report["moved_to"] == {"orders": EACH}
+    assert judge().moved == 2 * EACH
+
+
+def test_a_target_that_goes_in_mid_run_takes_none_of_the_rest_with_it(scene: Scene, proxy: Proxy) -> None:
+    """What was reported as moved before is gone with its queue; every other message exists, once."""
+    scene.declare("orders", "default")
+    scene.fill(800)
+    process = scene.frozen(proxy)
+    scene.delete("orders")
+    proxy.silent = False
+    done = scene.ended(process)
+    assert done.code == 4, done
+    went = done.report["moved_to"].get("orders", 0)
+    assert done.report["moved_to"]["default"] == 400
+    assert reasons(done.report) == {("no-queue", "orders"): 400 - went}
+    counts = scene.counts("default")
+    assert (counts.lost, counts.duplicated, counts.altered, counts.flagged) == (went, 0, 0, 0), counts
+
+
+@pytest.mark.parametrize(("overflow", "why"), [("reject-publish", "refused"), ("drop-head", "queue-drops")])
+def test_a_full_target_keeps_what_it_has(scene: Scene, judge: Judge, overflow: str, why: str) -> None:
+    """reject-publish: held as refused; drop-head: held before anything is sent. The rest moves."""
+    scene.declare("small", "default")
+    scene.fill(2 * EACH, ("small", "default"))
+    bound(scene, "small", overflow)
+    done = scene.replay()
+    went = done.report["moved_to"].get("small", 0)
+    assert done.code == (4 if went < EACH else 0), done
+    assert done.report["moved_to"]["default"] == EACH
+    # a quorum queue takes some over its limit before it tells the channel, so there may be none left to refuse
+    assert reasons(done.report) == ({(why, "small"): EACH - went} if went < EACH else {})
+    assert went == 0 if overflow == "drop-head" else went >= ROOM
+    assert scene.depth(DEAD) == EACH - went
+    assert judge("small", "default").moved == EACH + went
