@@ -142,9 +142,10 @@ class RawLink:
         """pika tells why only once: later calls get a plain word that it is over."""
         if self._connection.is_open and self._channel.is_open:
             return
+        if self._connection.is_open and isinstance(self._channel._closing_reason, pika_errors.ChannelClosedByBroker):
+            raise self._channel._closing_reason
         with suppress(ValueError):  # pika's loop is closed already
             self._connection.process_data_events(0)
-            self._channel._impl._raise_if_not_open()
         raise pika_errors.ConnectionWrongStateError("the connection has ended")
 
     def _on_blocked(self, _connection: object, frame: Any) -> None:

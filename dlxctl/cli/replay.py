@@ -12,20 +12,28 @@ from dlxctl.broker.raw_link import RawLink
 from dlxctl.cli.dead_letters import layout_of, queue_options, survey, way
 from dlxctl.cli.options import connection_options, format_option
 from dlxctl.cli.replay_run import run
-from dlxctl.errors import ExitCode
+from dlxctl.cli.runs import journal
+from dlxctl.cli.selection import selection_of, selection_options
+from dlxctl.errors import DlxctlError, ExitCode
 from dlxctl.model.layout import Layout
 from dlxctl.ops.rehearse import rehearse
 from dlxctl.ops.replay import Patience
-from dlxctl.ops.run_identity import new_run_id
+from dlxctl.ops.run_identity import holder, new_run_id
 from dlxctl.ops.situation import Situation, refuse_danger
 from dlxctl.render.replay import report_json, report_text
 from dlxctl.replay.order import DEFAULT_MAX_REPLAYS, Canary, ReplayOrder
-from dlxctl.replay.report import RunReport
+from dlxctl.replay.report import Outcome, RunReport
 from dlxctl.replay.rewrite import RewriteOptions
+from dlxctl.replay.selection import Selection
+
+JOURNALED = (
+    "to", "via", "rate", "canary", "abort_if_returned", "max_replays", "keep_retries", "keep_expires", "new_id"
+)  # fmt: skip
 
 
 @click.command("replay", short_help="Move dead letters back to the queues they came from.")
 @queue_options
+@selection_options
 @click.option("--to", metavar="QUEUE", help="Send all of them to this queue instead of their origins.")
 @click.option(
     "--via", type=click.Choice(["queue", "exchange"]), default="queue", show_default=True,
@@ -74,6 +82,7 @@ def command(
     \b
     dlxctl replay --queue dead_letter --dry-run
     dlxctl replay --queue dead_letter --limit 10
+    dlxctl replay --queue dead_letter --task 'shop.*' --since 2h
     dlxctl replay --queue dead_letter --canary 10 --abort-if-returned 20
     dlxctl replay --queue dead_letter --yes
     """
@@ -91,17 +100,44 @@ def command(
     if report is None and not _agreed(queue, depth, limit, yes):
         click.echo("dlxctl: nothing was moved", err=True)
         return int(ExitCode.OK)
-    report = report or _replayed(access, order, found, layout, choices)
+    report = report or _replayed(access, order, found, layout, choices, depth)
     click.echo(json.dumps(report_json(report)) if output_format == "json" else report_text(report))
     return int(report.exit_code)
 
 
 def _replayed(
-    access: Access, order: ReplayOrder, found: Situation, layout: Layout | None, choices: dict[str, Any]
+    access: Access, order: ReplayOrder, found: Situation, layout: Layout | None, choices: dict[str, Any], depth: int
 ) -> RunReport:
+    """The run, between its two lines of the journal."""
     patience = Patience(blocked_s=choices["blocked_timeout"], reconnect_s=choices["reconnect_timeout"])
     _warn_of_slow_returns(order, layout)
-    return run(access, order, found.around.bindings, patience)
+    log, who = journal(), holder(order.rewrite.run_id)
+    _remark(
+        log.started(
+            who, queue=order.queue, vhost=access.vhost, broker=str(access.amqp[0]), found=depth,
+            options=_asked(order, choices),
+        )
+    )  # fmt: skip
+    try:
+        report = run(access, order, who, found.around.bindings, patience)
+    except DlxctlError as error:
+        _remark(log.ended(order.rewrite.run_id, {"outcome": str(Outcome.FAILED), "trouble": str(error)}))
+        raise
+    where = order.chosen.where if isinstance(order.chosen, Selection) else None
+    report.notes += [where.remark] if where is not None and where.remark else []
+    _remark(log.ended(report.run_id, report_json(report)))
+    return report
+
+
+def _remark(text: str) -> None:
+    if text:
+        click.echo(f"dlxctl: {text}", err=True)
+
+
+def _asked(order: ReplayOrder, choices: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for, for the journal."""
+    asked = {name: choices[name] for name in JOURNALED} | {"limit": order.limit}
+    return asked | (order.chosen.criteria if isinstance(order.chosen, Selection) else {})
 
 
 def _order(queue: str, limit: int | None, access: Access, found: Situation, choices: dict[str, Any]) -> ReplayOrder:
@@ -112,6 +148,7 @@ def _order(queue: str, limit: int | None, access: Access, found: Situation, choi
         keep_expires=choices["keep_expires"],
         new_id=choices["new_id"],
     )
+    selection = selection_of(choices)
     canary = None
     if choices["canary"]:
         canary = Canary(size=choices["canary"], percent=choices["abort_if_returned"], wait_s=choices["canary_wait"])
@@ -119,6 +156,7 @@ def _order(queue: str, limit: int | None, access: Access, found: Situation, choi
         queue=queue,
         rewrite=rewrite,
         rules=found.around.rules,
+        chosen=None if selection.everything else selection,
         to=choices["to"],
         via_exchange=choices["via"] == "exchange",
         limit=limit,

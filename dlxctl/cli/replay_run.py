@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from dlxctl.broker.address import Access
 from dlxctl.broker.link import Link
@@ -13,20 +14,21 @@ from dlxctl.cli.signals import graceful
 from dlxctl.errors import UsageError
 from dlxctl.model.topology import Binding
 from dlxctl.ops.replay import Patience, replay
-from dlxctl.ops.run_identity import holder
 from dlxctl.replay.order import ReplayOrder
 from dlxctl.replay.report import RunReport
 
 
-def run(access: Access, order: ReplayOrder, bindings: Sequence[Binding], patience: Patience) -> RunReport:
-    """Run `order`; `bindings` are those of its queue, which a canary is watched by."""
+def run(
+    access: Access, order: ReplayOrder, who: dict[str, Any], bindings: Sequence[Binding], patience: Patience
+) -> RunReport:
+    """Run `order` for `who`; `bindings` are those of its queue, which a canary is watched by."""
 
     def connect() -> tuple[Link, RunGuard]:
         link = RawLink(access, purpose=f"replay {order.queue}")
         return link, BrokerGuard(link.connection)
 
     with graceful() as stop, ReplayWatch(stop) as watch, _returns(access, order, bindings) as returns:
-        return replay(connect, order, holder(order.rewrite.run_id), watch, patience, returns)
+        return replay(connect, order, who, watch, patience, returns)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from dlxctl.replay.report import Outcome, RunReport
 
 TURN_S = 0.2
 SLOWEST_RETRY_S = 5
+MOST_FRUITLESS = 5
 Connect = Callable[[], tuple[Link, RunGuard]]
 
 
@@ -96,6 +97,7 @@ class _Life:
         self._connect, self._holder, self._returns = connect, holder, returns
         self._canary = state.order.canary
         self._blocked_since: float | None = None
+        self._moved_at_loss, self._fruitless = -1, 0
 
     def live(self, link: Link, guard: RunGuard) -> None:
         """To the end, whatever it is; the report says which."""
@@ -188,7 +190,7 @@ class _Life:
         carrier.link.abort()  # before a new one: the lock is this connection's
         if not may_help and isinstance(error, BrokerRefused | NotFound):
             may_help = self.state.learn(error, under_way)
-        if may_help and not self.watch.stopping:
+        if may_help and not self.watch.stopping and self._fruitful():
             self.watch.remark(f"{error.what} ({error.why}); connecting again" if error.why else error.what)
             try:
                 return self._again()
@@ -199,6 +201,13 @@ class _Life:
             self.report.outcome = Outcome.INTERRUPTED
         self.report.trouble, self.report.unknown = str(error), len(under_way)
         return None
+
+    def _fruitful(self) -> bool:
+        """Whether going on has moved anything lately; a broker that hangs up each time is not tried for ever."""
+        moved = self.report.moved_total + self.report.parked + self.report.rotated
+        self._fruitless = 0 if moved > self._moved_at_loss else self._fruitless + 1
+        self._moved_at_loss = moved
+        return self._fruitless <= MOST_FRUITLESS
 
     def _again(self) -> tuple[Link, RunGuard]:
         """Connect and lock again; raises what stood in the way when the patience is over."""

@@ -1,6 +1,8 @@
 """`dlxctl replay` as a process against a real broker, with messages that really died there."""
 
 import json
+import struct
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,12 @@ import pytest
 from dlxctl.broker.address import Access
 from dlxctl.broker.amqp import open_connection
 from dlxctl.broker.raw_link import RawLink
+from dlxctl.wire.intake import Delivery
 from tests import amqp_values as amqp
 from tests.brokers import RunningBroker
 from tests.conftest import Dlxctl
 from tests.deaths import let_die, wait_for
-from tests.links import Message, drained
+from tests.links import Message, drained, seed
 from tests.oracle import judged, marked
 
 SAFE = {"x-delivery-limit": 1_000_000}
@@ -162,3 +165,110 @@ def test_inspect_groups_lists_and_shows_one(reach: Access, dlxctl: Dlxctl) -> No
     assert "shop.charge" in dlxctl("inspect", "--queue", "dead", "--id", "id-1").stdout
     assert dlxctl("inspect", "--queue", "dead", "--id", "nobody").returncode == 1
     wait_for(reach, "dead", 3)
+
+
+def declare_with_exchange(reach: Access, *works: str) -> None:
+    """Work queues that dead-letter through the exchange `dlx`, and are bound to the topic exchange `events`."""
+    connection = open_connection(reach, purpose="test")
+    channel = connection.channel()
+    channel.exchange_declare("dlx", "direct", durable=True)
+    channel.exchange_declare("events", "topic", durable=True)
+    channel.queue_declare("dead", durable=True, arguments={"x-queue-type": "quorum", **SAFE})
+    channel.queue_bind("dead", "dlx", "dead")
+    leads = {"x-dead-letter-exchange": "dlx", "x-dead-letter-routing-key": "dead"}
+    for work in works:
+        channel.queue_declare(work, durable=True, arguments={"x-queue-type": "classic", **leads})
+        channel.queue_bind(work, "events", "order.#")
+    connection.close()
+
+
+def test_a_canary_sees_what_dies_again(reach: Access, dlxctl: Dlxctl) -> None:
+    """A consumer that still rejects everything: ten move, ten come back, the rest is not touched."""
+    declare_with_exchange(reach, "orders")
+    let_die(reach, "orders", [every_type(number) for number in range(40)])
+    wait_for(reach, "dead", 40)
+    stop = threading.Event()
+
+    def reject_all() -> None:
+        link = RawLink(reach, purpose="test")
+        link.consume("orders", 10)
+        while not stop.is_set():
+            for event in link.pump(0.1):
+                if isinstance(event, Delivery):
+                    link._raw.write(struct.pack(">BHIHHQBB", 1, 1, 13, 60, 120, event.tag, 0, 0xCE))
+        link.close()
+
+    worker = threading.Thread(target=reject_all)
+    worker.start()
+    try:
+        done = dlxctl("replay", "-q", "dead", "--canary", "10", "--canary-wait", "20", "--format", "json")
+    finally:
+        stop.set()
+        worker.join()
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["outcome"], report["moved"]) == (4, "canary-failed", 10), done.stderr
+    assert "canary: 10 of 10 died again" in done.stderr
+    wait_for(reach, "dead", 40)
+
+
+def test_a_chosen_few_move_and_the_rest_stays(reach: Access, dlxctl: Dlxctl) -> None:
+    """--task, --where and --limit together; the message without a body that is JSON is not chosen by its body."""
+    declare(reach, "classic", "orders")
+    tasks = [
+        (amqp.Header(body, entries, {"content_type": amqp.short(b"application/json")}).payload(), amqp.body_frame(body))
+        for n in range(20)
+        for body in [json.dumps([[n], {}, {}]).encode()]
+        for entries in [(amqp.entry(b"id", amqp.string(f"id-{n}")), amqp.entry(b"task", amqp.string("shop.charge")))]
+    ]
+    let_die(reach, "orders", [*tasks, every_type(1)])
+    wait_for(reach, "dead", 21)
+    done = dlxctl("replay", "-q", "dead", "--task", "shop.*", "--where", "args[0] > `9`", "--format", "json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["moved"], report["not_selected"]) == (0, 10, 11), done.stderr
+    wait_for(reach, "orders", 10)
+
+
+def test_via_exchange_goes_by_the_first_publish(reach: Access, dlxctl: Dlxctl) -> None:
+    """The copy goes through the exchange and key of the history, so both bound queues get it."""
+    declare_with_exchange(reach, "orders", "audit")
+    connection = open_connection(reach, purpose="test")
+    channel = connection.channel()
+    channel.queue_purge("audit")
+    channel.basic_publish("events", "order.created", b"{}")
+    connection.close()
+    wait_for(reach, "orders", 1)
+    link = RawLink(reach, purpose="test")
+    link.consume("orders", 1)
+    (delivery,) = [event for event in link.pump(10) if isinstance(event, Delivery)]
+    link._raw.write(struct.pack(">BHIHHQBB", 1, 1, 13, 60, 120, delivery.tag, 0, 0xCE))
+    link.settle()
+    link.close()
+    wait_for(reach, "dead", 1)
+    done = dlxctl("replay", "-q", "dead", "--via", "exchange", "--format", "json")
+    assert json.loads(done.stdout)["moved_to"] == {"events:order.created": 1}, done.stderr
+    wait_for(reach, "orders", 1)
+    wait_for(reach, "audit", 2)
+
+
+def test_an_exchange_that_is_gone_is_held_and_the_rest_moves(reach: Access, dlxctl: Dlxctl) -> None:
+    """An exchange that is gone closes the channel (404): the run goes on, and what needs it is held."""
+    declare_with_exchange(reach, "orders")
+    forged = amqp.array(
+        amqp.table(
+            amqp.entry(b"queue", amqp.string("orders")), amqp.entry(b"reason", amqp.string("rejected")),
+            amqp.entry(b"exchange", amqp.string("gone")), amqp.entry(b"routing-keys", amqp.array(amqp.string("k"))),
+        )
+    )  # fmt: skip
+    link = RawLink(reach, purpose="test")
+    header = amqp.Header(b"{}", (amqp.entry(b"x-death", forged),)).payload()
+    seed(link, "dead", [(header, amqp.body_frame(b"{}"))] * 2)
+    link.close()
+    let_die(reach, "orders", [every_type(number) for number in range(5)])
+    wait_for(reach, "dead", 7)
+    done = dlxctl("replay", "-q", "dead", "--via", "exchange", "--to", "orders", "--limit", "1", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    done = dlxctl("replay", "-q", "dead", "--via", "exchange", "--format", "json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 4, done.stderr
+    assert [held["detail"] for held in report["held_because"] if held["why"] == "no-queue"] == ["exchange gone"]
+    assert report["reconnects"] >= 1
