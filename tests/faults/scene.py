@@ -65,7 +65,7 @@ class Scene:
 
     def work(self, name: str, **arguments: Any) -> None:
         """A work queue whose failures go to the DLQ."""
-        self.queue(name, x_dead_letter_exchange="", x_dead_letter_routing_key=DEAD, **arguments)
+        self.queue(name, **{"x_dead_letter_exchange": "", "x_dead_letter_routing_key": DEAD, **arguments})
 
     def declare(self, *works: str) -> None:
         """The DLQ and its work queues."""
@@ -138,11 +138,6 @@ class Scene:
         self.until(lambda: process.poll() is not None or proxy.silent, "the run is in its middle")
         assert process.poll() is None, self.ended(process)
         return process
-
-    def until_policy(self, queue: str, policy: str) -> None:
-        """Wait until the management API shows that the policy holds."""
-        path = f"queues/{self.reach.vhost}/{queue}"
-        self.until(lambda: bool(self.broker.api("GET", path).get("policy") == policy), f"{policy} on {queue}")
 
     @contextmanager
     def rejecting(self, *works: str) -> Iterator[None]:

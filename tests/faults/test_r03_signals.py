@@ -24,10 +24,10 @@ def test_a_signal_ends_the_run_within_its_window(
     process = scene.frozen(proxy, after=MIDDLE)
     before = scene.moved()
     process.send_signal(number)
+    scene.until(lambda: "finishing what is under way" in scene.said(), "it took notice", 5)
     proxy.silent = False
     done = scene.ended(process)
     assert done.code == 130, done
-    assert "finishing what is under way" in done.errors
     moved = done.report["moved"]
     assert moved < LETTERS
     assert moved - before <= 2 * WINDOW  # the window at the signal, and what was confirmed before we counted
@@ -42,7 +42,8 @@ def test_a_second_signal_ends_it_at_once(scene: Scene, judge: Judge, proxy: Prox
     scene.fill(LETTERS)
     process = scene.frozen(proxy, after=MIDDLE)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.5)  # the drain has begun, and cannot end
+    scene.until(lambda: "finishing what is under way" in scene.said(), "it took notice", 5)
+    time.sleep(0.3)  # the drain cannot end
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     done = scene.ended(process, timeout=2)

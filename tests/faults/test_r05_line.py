@@ -45,7 +45,7 @@ def test_a_broker_that_stays_away_ends_the_run(scene: Scene, judge: Judge, proxy
     """Exit 6 when the patience is over; the next run does the rest."""
     scene.declare()
     scene.fill(LETTERS)
-    process = scene.frozen(proxy, "--reconnect-timeout", 2, after=MIDDLE)
+    process = scene.frozen(proxy, "--reconnect-timeout", 1, after=MIDDLE)
     proxy.refusing = True
     proxy.reset()
     proxy.silent = False

@@ -18,14 +18,6 @@ def reasons(report: dict[str, object]) -> dict[tuple[str, str], int]:
     return {(one["why"], one["detail"]): one["count"] for one in held}
 
 
-def bound(scene: Scene, queue: str, overflow: str) -> None:
-    """Let `queue` hold ROOM messages at most, from now on."""
-    definition = {"max-length": ROOM, "overflow": overflow}
-    body = {"pattern": f"^{queue}$", "definition": definition, "apply-to": "queues"}
-    scene.broker.api("PUT", f"policies/{scene.reach.vhost}/full", body)
-    scene.until_policy(queue, "full")
-
-
 def test_a_target_that_is_gone_holds_its_messages_only(scene: Scene, judge: Judge) -> None:
     """Each is held with the queue's name, the rest moves; once the queue is back, they move too."""
     scene.declare("orders", "default")
@@ -62,7 +54,8 @@ def test_a_full_target_keeps_what_it_has(scene: Scene, judge: Judge, overflow: s
     """reject-publish: held as refused; drop-head: held before anything is sent. The rest moves."""
     scene.declare("small", "default")
     scene.fill(2 * EACH, ("small", "default"))
-    bound(scene, "small", overflow)
+    scene.delete("small")
+    scene.work("small", x_max_length=ROOM, x_overflow=overflow)
     done = scene.replay()
     went = done.report["moved_to"].get("small", 0)
     assert done.code == (4 if went < EACH else 0), done

@@ -2,7 +2,7 @@
 
 from dlxctl.wire.intake import Delivery
 from tests.faults.conftest import Judge
-from tests.faults.scene import DEAD, Scene
+from tests.faults.scene import DEAD, WORKS, Scene
 from tests.oracle import entries_of
 
 FAULT = "R11"
@@ -30,7 +30,11 @@ def test_each_moves_once_and_the_run_ends(scene: Scene, judge: Judge) -> None:
 
 def test_a_canary_that_dies_again_stops_the_run(scene: Scene, judge: Judge) -> None:
     """`--canary 10` moves ten, sees them come back, says so and stops; the others were not touched."""
-    scene.declare()
+    scene.queue(DEAD)
+    scene.broker.api("PUT", f"exchanges/{scene.reach.vhost}/dlx", {"type": "direct", "durable": True})
+    scene.broker.api("POST", f"bindings/{scene.reach.vhost}/e/dlx/q/{DEAD}", {"routing_key": DEAD})
+    for work in WORKS:
+        scene.work(work, x_dead_letter_exchange="dlx")  # a canary is watched by a binding of its DLQ
     scene.fill(100)
     with scene.rejecting("orders", "default"):
         done = scene.replay("--canary", 10, "--canary-wait", 10)
