@@ -4,10 +4,14 @@
 #   make test                                       on the broker at hand
 #   make test DLXCTL_TEST_BROKERS=3.10,4.0,4.3      on three versions
 #   make test ARGS="-m 'not broker'"                what needs no broker
+#   make faults                                     every fault on three versions, into docs/safety.md: half an hour
 
 PY := .venv/bin/python
 export DLXCTL_TEST_BROKERS
-.PHONY: setup demo test bench check format brokers-down
+SEED := $(or $(DLXCTL_FAULT_SEED),$(shell date +%s))
+ALL_BROKERS := 3.10,4.0,4.3
+FAULT_RESULTS := .cache/faults.jsonl
+.PHONY: setup demo test faults bench check format brokers-down
 
 setup:
 	@scripts/setup
@@ -17,6 +21,16 @@ demo: setup
 
 test: setup
 	@$(PY) -m pytest $(ARGS)
+
+# The table of docs/safety.md is written when all of it passed. DLXCTL_FAULT_SEED= repeats the random choices.
+faults: export DLXCTL_TEST_BROKERS := $(or $(DLXCTL_TEST_BROKERS),$(ALL_BROKERS))
+faults: export DLXCTL_FAULTS := full
+faults: export DLXCTL_FAULT_SEED := $(SEED)
+faults: export DLXCTL_FAULTS_RESULTS := $(FAULT_RESULTS)
+faults: setup
+	@mkdir -p $(dir $(FAULT_RESULTS)) && rm -f $(FAULT_RESULTS)
+	@$(PY) -m pytest tests/faults $(ARGS)
+	@$(PY) -m tests.faults.tally $(FAULT_RESULTS) $(SEED)
 
 # N= messages, RUNS=, SIZES= octets, TYPES=, WAYS=, WHAT=speed,startup,memory: docs/benchmarks.md
 bench: setup
