@@ -82,9 +82,13 @@ class BrokerUnavailable(DlxctlError):
 
 
 class Locked(DlxctlError):
-    """Another run holds the lock; the message names the holder where the broker tells."""
+    """Another run holds the lock; the message names the holder where the broker tells, `run` is its id or ''."""
 
     exit_code = ExitCode.LOCKED
+
+    def __init__(self, what: str, *, why: str = "", remedy: str = "", run: str = "") -> None:
+        super().__init__(what, why=why, remedy=remedy)
+        self.run = run
 
 
 class Interrupted(DlxctlError):

@@ -7,6 +7,7 @@ flagged as possible duplicates: `redelivered` alone does not tell, since on 4.x 
 
 import hashlib
 import json
+from collections import defaultdict
 from typing import Any, Protocol
 
 from pika import BasicProperties
@@ -82,25 +83,27 @@ class BrokerGuard:
         return earlier > 0
 
     def _locked(self, queue: str) -> Locked:
-        holder = self._holder(queue)
+        mark = self._holder(queue)
+        told = "run {run} by {user}@{host}, pid {pid}, since {started}".format_map(defaultdict(lambda: "?", mark))
         return Locked(
             f"another replay of {queue!r} is running",
-            why=f"held by {holder}" if holder else "its holder left no mark yet",
+            why=f"held by {told}" if mark else "its holder left no mark yet",
             remedy="Wait until it ends, or stop it there with Ctrl-C; the lock ends with its connection.",
+            run=str(mark.get("run", "")),
         )
 
-    def _holder(self, queue: str) -> str:
-        """`run ID by USER@HOST, pid N, since TIME`, '' when the mark cannot be read."""
+    def _holder(self, queue: str) -> dict[str, Any]:
+        """Who holds the lock, by the mark; empty when it cannot be read."""
         channel = self._connection.channel()
         try:
             found, _, body = channel.basic_get(mark_name(queue))
             if found is None:
-                return ""
+                return {}
             channel.basic_nack(found.delivery_tag)
             mark = json.loads(body)
-            return "run {run} by {user}@{host}, pid {pid}, since {started}".format_map(mark)
-        except (pika_errors.ChannelClosedByBroker, ValueError, KeyError, TypeError):
-            return ""
+        except (pika_errors.ChannelClosedByBroker, ValueError):
+            return {}
+        return mark if isinstance(mark, dict) else {}
 
 
 class MemoryGuard:
@@ -111,7 +114,8 @@ class MemoryGuard:
 
     def begin(self, queue: str, holder: dict[str, Any]) -> bool:
         if queue in self._locks and self._locks[queue].alive:
-            raise Locked(f"another replay of {queue!r} is running", why=f"held by run {self._marks[queue]['run']}")
+            run = self._marks[queue]["run"]
+            raise Locked(f"another replay of {queue!r} is running", why=f"held by run {run}", run=run)
         earlier = queue in self._marks
         self._locks[queue] = self._link
         self._marks[queue] = holder

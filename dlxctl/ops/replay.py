@@ -219,7 +219,6 @@ class _Life:
         )
         link, guard = trying(self._connect_locked)
         self.report.reconnects += 1
-        self.state.goal = min(self.state.goal, self.report.examined + link.depth(self.state.order.queue))
         return link, guard
 
     def _connect_locked(self) -> tuple[Link, RunGuard]:
@@ -234,7 +233,7 @@ class _Life:
     def _worth_another_try(self, error: BaseException) -> bool:
         """A broker that is away, or our own old connection that it has not given up yet."""
         if isinstance(error, Locked):
-            return self.report.run_id in error.why
+            return error.run == self.report.run_id
         return isinstance(error, BrokerUnavailable)
 
     def _mind_the_alarm(self, link: Link) -> None:

@@ -3,7 +3,9 @@
 Rules. A delivery may be acknowledged only after its copy was confirmed and not returned. The broker sends a return
 before the confirm of the same copy. Confirms of two queues come out of order, so an `ack multiple` covers only the
 contiguous confirmed prefix, and nothing may be acknowledged "multiple" over a held delivery: it would be gone.
-An acknowledgement is certain only once a copy that was sent after it is confirmed: a channel works in order.
+An acknowledgement is never known to be taken: the channel of a quorum queue stashes acknowledgements when many are
+under way, and loses them with its connection (measured on 4.0). Those that it may lose are among the latest, as many as
+the prefetch, since a quorum queue delivers anew only for acknowledgements that it has taken.
 """
 
 from collections import deque
@@ -14,6 +16,8 @@ from dlxctl.replay.origin import Held
 from dlxctl.wire.intake import Confirm
 
 SENT, DONE, KEPT = 0, 1, 2
+MOST_UNCERTAIN = 4_000
+"""Latest acknowledgements that a lost connection may undo: twice the largest prefetch, of two consumers in turn."""
 
 
 class Entry:
@@ -35,9 +39,8 @@ class Window:
         self._entries: deque[Entry] = deque()
         self._by_sequence: dict[int, Entry] = {}
         self._lowest = 1
-        self._latest = 0
         self._lowest_kept: int | None = None
-        self._unproven: deque[tuple[int, list[Entry]]] = deque()
+        self._uncertain: deque[Entry] = deque(maxlen=MOST_UNCERTAIN)
         self.kept: dict[int, None] = {}
         """Tags that stay unacknowledged, in the order in which that was decided."""
 
@@ -62,7 +65,6 @@ class Window:
         """A copy of the entry's delivery went out; entries come in the order of their tags."""
         self._entries.append(entry)
         self._by_sequence[sequence] = entry
-        self._latest = sequence
 
     def returned(self, sequence: int, held: Held) -> Entry | None:
         """The copy reached no queue; its confirm follows. None when no such copy is under way."""
@@ -84,29 +86,24 @@ class Window:
             yield entry
         if confirm.multiple:
             self._lowest = confirm.sequence + 1
-        while self._unproven and confirm.sequence > self._unproven[0][0]:
-            self._unproven.popleft()
 
     def acknowledgements(self) -> Iterator[tuple[int, bool]]:
         """(tag, multiple) of what may be acknowledged now; each is given out once."""
-        entries, prefix, batch = self._entries, 0, []
+        entries, prefix = self._entries, 0
         while entries and entries[0].state != SENT:
             entry = entries.popleft()
             if entry.state == KEPT:
                 self.keep(entry.tag)
                 continue
-            batch.append(entry)
+            self._uncertain.append(entry)
             if self._lowest_kept is None or entry.tag < self._lowest_kept:
                 prefix = entry.tag
             else:
                 yield entry.tag, False
-        if batch:
-            self._unproven.append((self._latest, batch))
         if prefix:
             yield prefix, True
 
     def unsettled(self) -> tuple[list[Entry], list[Entry]]:
         """When the link is lost: copies that may or may not have arrived, and moved ones that may come again."""
         moved = [entry for entry in self._entries if entry.state == DONE]
-        moved += [entry for _, batch in self._unproven for entry in batch]
-        return list(self._by_sequence.values()), moved
+        return list(self._by_sequence.values()), [*moved, *self._uncertain]
