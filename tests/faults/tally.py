@@ -19,9 +19,11 @@ def results() -> Path | None:
     return Path(name) if (name := os.environ.get("DLXCTL_FAULTS_RESULTS")) else None
 
 
-def note(fault: str, version: str, kind: str, counts: Counts, kills: int) -> None:
-    """Add one run of a fault. Every seeded message was confirmed by the broker, else seeding fails."""
-    if (path := results()) is None:
+def note(fault: str, version: str, kind: str, counts: Counts, kills: int, path: Path | None = None) -> None:
+    """Add one run of a fault to `path`, or where the environment says. Every seeded message was confirmed by the
+    broker, else seeding fails."""
+    path = path or results()
+    if path is None:
         return
     row = {
         "fault": fault, "version": version, "kind": kind, "runs": 1, "kills": kills, "attempted": counts.attempted,
