@@ -7,7 +7,6 @@ import getpass
 import logging
 import os
 import socket
-import ssl
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from pika.adapters.blocking_connection import BlockingConnection
 from dlxctl import __version__
 from dlxctl.broker import failures
 from dlxctl.broker.address import Access, Address
+from dlxctl.broker.tls import context_of
 from dlxctl.errors import BrokerUnavailable, DlxctlError
 
 HEARTBEAT_S = 30
@@ -32,14 +32,13 @@ def open_connection(
     """Connect to the first address of `access` that answers; `purpose` (`replay dead_letter`) names the connection.
 
     `implementation` replaces pika's SelectConnection underneath. Raises the last address's BrokerUnavailable, or at
-    once BrokerRefused or NotFound, since another node of the cluster would say the same.
+    once BrokerRefused or NotFound, since another node of the cluster would say the same, and UsageError for bad files.
     """
     failure: DlxctlError | None = None
     for address in access.amqp:
+        parameters = _parameters(address, access.vhost, purpose, blocked_timeout_s)
         try:
-            return BlockingConnection(
-                _parameters(address, access.vhost, purpose, blocked_timeout_s), _impl_class=implementation
-            )
+            return BlockingConnection(parameters, _impl_class=implementation)
         except Exception as error:
             failure = failures.connecting(_with_vhost(address, access.vhost), _cause(error))
             if not isinstance(failure, BrokerUnavailable):
@@ -65,7 +64,7 @@ def _parameters(
         port=address.port,
         virtual_host=vhost,
         credentials=pika.PlainCredentials(address.user, address.password, erase_on_connect=True),
-        ssl_options=_tls(address) if address.tls else None,
+        ssl_options=pika.SSLOptions(context_of(address), address.host) if address.tls else None,
         heartbeat=HEARTBEAT_S,
         frame_max=FRAME_MAX,
         socket_timeout=CONNECT_TIMEOUT_S,
@@ -77,15 +76,6 @@ def _parameters(
             "version": __version__,
         },
     )
-
-
-def _tls(address: Address) -> pika.SSLOptions:
-    """Chain and host name are verified; the URL's `cacertfile`, `certfile` and `keyfile` are honoured."""
-    options = dict(address.options)
-    context = ssl.create_default_context(cafile=options.get("cacertfile"))
-    if "certfile" in options:
-        context.load_cert_chain(options["certfile"], options.get("keyfile"))
-    return pika.SSLOptions(context, address.host)
 
 
 def _with_vhost(address: Address, vhost: str) -> Address:

@@ -5,7 +5,6 @@ turns what went wrong into dlxctl's errors.
 """
 
 import json
-import ssl
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from urllib3.util import Retry, Timeout
 from dlxctl import __version__
 from dlxctl.broker import http_failures
 from dlxctl.broker.address import Address
+from dlxctl.broker.tls import context_of
 from dlxctl.errors import UsageError
 
 CONNECT_TIMEOUT_S = 10
@@ -59,7 +59,7 @@ class Http:
             },
             timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
             retries=RETRIES,
-            ssl_context=_tls(address) if address.tls else None,
+            ssl_context=context_of(address) if address.tls else None,
         )
 
     def request(self, method: str, *segments: str, body: Any = None, query: str = "") -> Answer:
@@ -103,22 +103,3 @@ def _encoded(segment: str) -> str:
     if segment in (".", ".."):
         raise UsageError(f"the name {segment!r} cannot be used with the management API", remedy="Choose another name.")
     return quote(segment, safe="")
-
-
-def _tls(address: Address) -> ssl.SSLContext:
-    """Chain and host name are verified; the URL's `cacertfile`, `certfile`, `keyfile`, `verify=verify_none` hold.
-
-    Raises UsageError when a file cannot be used.
-    """
-    options = dict(address.options)
-    try:
-        context = ssl.create_default_context(cafile=options.get("cacertfile"))
-        if "certfile" in options:
-            context.load_cert_chain(options["certfile"], options.get("keyfile"))
-    except OSError as error:
-        files = ", ".join(options[key] for key in ("cacertfile", "certfile", "keyfile") if key in options)
-        raise UsageError(f"cannot use the certificate files {files}", why=error.strerror or str(error)) from None
-    if options.get("verify") == "verify_none":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

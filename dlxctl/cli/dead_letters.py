@@ -12,7 +12,6 @@ from dlxctl.broker.management import Management
 from dlxctl.cli.options import DEFAULT_FILE, access_for, broker_access
 from dlxctl.model.layout import Layout
 from dlxctl.ops.situation import LIMIT_HAZARD, Situation, situation
-from dlxctl.ops.topology_file import read_layout
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,6 +32,8 @@ def layout_of(file: Path | None) -> Layout | None:
     """The topology file: the one named, else topology.yaml when it is there, else none."""
     if file is None and not Path(DEFAULT_FILE).exists():
         return None
+    from dlxctl.ops.topology_file import read_layout  # a tenth of a second, for those who have a file
+
     return read_layout(file or Path(DEFAULT_FILE), os.environ)
 
 
