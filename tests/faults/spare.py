@@ -22,7 +22,7 @@ class Spare(Node):
     @property
     def port(self) -> int:
         """Away from the shared node's."""
-        return Node.port.fget(self) + OFFSET  # type: ignore[attr-defined]
+        return int(Node.port.__get__(self)) + OFFSET
 
     @property
     def base(self) -> Path:

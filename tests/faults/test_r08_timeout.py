@@ -3,8 +3,10 @@
 RabbitMQ 4.3 keeps it to the second, on quorum queues only; 4.0 looks once a minute; 3.10 knows it for the node only.
 """
 
+from typing import Any
+
 from tests.faults.conftest import FULL, Judge
-from tests.faults.scene import Scene
+from tests.faults.scene import DEAD, Scene
 
 FAULT = "R8"
 TIMEOUT_MS = 8_000
@@ -22,7 +24,8 @@ def length_s(scene: Scene) -> int:
 def test_no_delivery_is_held_for_longer_than_the_timeout(scene: Scene, judge: Judge) -> None:
     """A slow run keeps few messages at a time: the broker never closes its channel, and nothing is doubled."""
     honoured = (scene.broker.release >= (4, 3) and scene.kind == "quorum") or scene.broker.release == (4, 0)
-    scene.queue("dead", **({"x_consumer_timeout": TIMEOUT_MS} if honoured else {}))
+    arguments: dict[str, Any] = {"x_consumer_timeout": TIMEOUT_MS} if honoured else {}
+    scene.queue(DEAD, **arguments)
     scene.work("orders")
     scene.work("default")
     letters = RATE * length_s(scene)
