@@ -13,7 +13,7 @@ from dlxctl.replay.report import RunReport
 from dlxctl.replay.window import Entry, Window
 from dlxctl.wire.intake import Delivery
 
-_TOO_LARGE = re.compile(r"larger than configured max size (\d+)|message size \d+ .*? (\d+)$")
+_TOO_LARGE = re.compile(r"larger than configured max size (\d+)")
 _NO_EXCHANGE = re.compile(r"no exchange '(.*?)' in vhost")
 
 
@@ -77,7 +77,7 @@ class RunState:
         """What a channel error tells; False when it tells nothing new, so that trying again would not help."""
         text = f"{error.why} {error.what}"
         if found := _TOO_LARGE.search(text):
-            self.largest_body = int(found.group(1) or found.group(2))
+            self.largest_body = int(found.group(1))
             return True
         if found := _NO_EXCHANGE.search(text):
             self.no_exchanges.add(found.group(1))

@@ -1,4 +1,4 @@
-"""AMQP under TLS: chain and host name are verified, by an endpoint of the test's own in front of a real broker."""
+"""The way to the broker: TLS that verifies, by an endpoint of the test's own in front of a real one; alternates."""
 
 import socket
 import ssl
@@ -83,3 +83,12 @@ def test_a_certificate_file_that_is_not_there_is_wrong_usage(broker: RunningBrok
     """The file is named, and nothing was sent."""
     with pytest.raises(UsageError, match=r"no-such\.pem"):
         RawLink(access("amqps://guest:guest@localhost:1/?cacertfile=no-such.pem"), purpose="test")
+
+
+def test_alternates_of_the_url_are_tried_in_turn(broker: RunningBroker, vhost: str) -> None:
+    """The first two do not answer; the third does, and its own vhost is entered."""
+    down = "amqp://guest:guest@127.0.0.1:1"
+    link = RawLink(access(f"{down}/{vhost};{down}/{vhost};{broker.amqp_url}/{vhost}"), purpose="test")
+    link._channel.queue_declare("here")
+    link.close()
+    assert [queue["name"] for queue in broker.api("GET", f"queues/{vhost}")] == ["here"]
