@@ -10,7 +10,7 @@ from tests.faults.proxy import DOWN, UP, Proxy
 from tests.faults.scene import DEAD, Scene
 
 FAULT = "R1"
-LETTERS = 8
+LETTERS = 4
 """A window of its own; each adds steps."""
 
 KILLED = -9
@@ -25,6 +25,7 @@ def steps_of_a_run(scene: Scene) -> int:
     return int((scene.directory / "steps").read_text())
 
 
+@pytest.mark.timeout(1_800)
 def test_killed_at_every_step_of_a_window(scene: Scene, judge: Judge, chance: random.Random) -> None:
     """At no step between lock and end does SIGKILL lose or alter a message, or double one without its flag."""
     scene.declare()
