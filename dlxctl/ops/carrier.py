@@ -135,25 +135,32 @@ class Carrier:
     def _copy(self, letter: Letter, route: Route, flagged: bool) -> bytes:
         return rewritten(letter, route.key, self.state.number + 1, flagged=flagged, options=self.state.order.rewrite)
 
-    def _send(self, delivery: Delivery, route: Route | None, header: bytes, flagged: bool) -> None:
+    def _send(self, delivery: Delivery, route: Route | None, header: bytes, flagged: bool) -> Entry:
         exchange, key = (route.exchange, route.key) if route else ("", self.state.order.queue)
         sequence = self.link.publish(exchange.encode(), key.encode(), header, delivery.body)
         self.state.number = self._base + sequence
-        self.window.sent(Entry(delivery.tag, route, delivery.header, flagged), sequence)
+        entry = Entry(delivery.tag, route, delivery.header, flagged)
+        self.window.sent(entry, sequence)
+        return entry
 
     def _stay(self, letter: Letter, decision: Held | Left) -> int:
         """Keep a message in its queue: unacknowledged, or by a copy at the tail. 1 when a copy went out."""
+        full = len(self.window.kept) >= MOST_KEPT
         self._count(decision, letter.id, 1)
-        if not self._rotating and len(self.window.kept) < MOST_KEPT:
-            self._kept[letter.delivery.tag] = decision
-            self._kept_since = self._kept_since or time.monotonic()
-            self.window.keep(letter.delivery.tag)
-            return 0
-        if not self._may_rotate(letter):
+        if (self._rotating or full) and self._may_rotate(letter):
+            self.state.report.rotated += 1
+            self._send(letter.delivery, None, letter.delivery.header, False).stays = decision
+            return 1
+        if full:
             raise _too_many(self.state.order.queue, len(self.window.kept))
-        self.state.report.rotated += 1
-        self._send(letter.delivery, None, letter.delivery.header, False)
-        return 1
+        self._keep(letter.delivery.tag, decision)
+        self.window.keep(letter.delivery.tag)
+        return 0
+
+    def _keep(self, tag: int, decision: Held | Left | None) -> None:
+        if decision is not None:
+            self._kept[tag] = decision
+        self._kept_since = self._kept_since or time.monotonic()
 
     def _may_rotate(self, letter: Letter) -> bool:
         """A copy at the tail must be the same message: no CC that routes elsewhere, no user whom the broker refuses."""
@@ -162,11 +169,9 @@ class Carrier:
         return content.short_text(letter.content, "user_id") in (None, self.state.order.rewrite.user)
 
     def _mind_the_kept(self) -> None:
-        """Let go of messages that were kept too long: they come again, and then go to the tail."""
+        """Let go of messages that were kept too long: they come again, to be kept anew or to go to the tail."""
         if self._kept_since is None or time.monotonic() - self._kept_since < KEEP_S:
             return
-        if not self.state.order.may_rotate:
-            raise _too_many(self.state.order.queue, len(self.window.kept))
         self._rotating, self._kept_since = True, None
         for tag in self.window.release():
             self.link.give_back(tag)
@@ -199,10 +204,10 @@ class Carrier:
     def _refused(self, entry: Entry, held: Held) -> None:
         if entry.route is None:  # its queue is full or gone: the original stays, and is counted already
             self.state.report.rotated -= 1
+            self._keep(entry.tag, entry.stays)
             return
         decision = Held(why=held.why, detail=held.detail or entry.route.label)
-        self._kept[entry.tag] = decision
-        self._kept_since = self._kept_since or time.monotonic()
+        self._keep(entry.tag, decision)
         self._count(decision, Letter(Delivery(entry.tag, False, b"", b"", entry.header, b"")).id, 1)
 
     def _returned(self, returned: Returned) -> None:

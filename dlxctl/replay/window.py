@@ -11,7 +11,7 @@ the prefetch, since a quorum queue delivers anew only for acknowledgements that 
 from collections import deque
 from collections.abc import Iterator
 
-from dlxctl.replay.order import Route
+from dlxctl.replay.order import Left, Route
 from dlxctl.replay.origin import Held
 from dlxctl.wire.intake import Confirm
 
@@ -22,14 +22,15 @@ MOST_UNCERTAIN = 4_000
 
 class Entry:
     """One delivery under way: its tag, where its copy went (None: to the tail of its own queue), its own header, and
-    `held` once it must stay."""
+    `held` once it must stay. `stays`: what had been decided of one that goes to the tail."""
 
-    __slots__ = ("flagged", "header", "held", "route", "state", "tag")
+    __slots__ = ("flagged", "header", "held", "route", "state", "stays", "tag")
 
     def __init__(self, tag: int, route: Route | None, header: bytes = b"", flagged: bool = False) -> None:
         self.tag, self.route, self.header, self.flagged = tag, route, header, flagged
         self.state = SENT
         self.held: Held | None = None
+        self.stays: Held | Left | None = None
 
 
 class Window:

@@ -4,12 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
+
 from dlxctl.broker.link import Link
 from dlxctl.broker.run_guard import RunGuard
+from dlxctl.ops.carrier import Carrier
 from dlxctl.ops.replay import Patience, replay
+from dlxctl.ops.run_state import RunState
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.order import Canary, ReplayOrder
 from dlxctl.replay.origin import Held, Hold, OriginRules
+from dlxctl.replay.prefetch import Prefetch
 from dlxctl.replay.report import Outcome, RunReport
 from tests import amqp_values as amqp
 from tests.contract.test_replay import ORDER, bodies, dead_letter, prepared
@@ -149,3 +154,28 @@ def test_what_was_replayed_too_often_is_parked(world: World) -> None:
     report = run(world, replace(ORDER, parking="parked"))
     assert (report.parked, report.moved_total, int(report.exit_code)) == (1, 0, 0)
     assert [(d.header, d.body) for d in drained(world.link(), "parked")] == [worn]
+
+
+@pytest.mark.parametrize("rotates", [False, True])
+def test_what_is_kept_too_long_is_given_back_and_taken_again(world: World, rotates: bool) -> None:
+    """A consumer_timeout must not meet it; where the tail is not safe it is kept anew, and nothing is counted twice."""
+    prepared(world, message("stays"), *[dead_letter(str(n), "orders") for n in range(8)])
+    link = world.link()
+    report = RunReport(run_id="r1", queue="dead", found=9)
+    order = replace(ORDER, may_rotate=rotates)
+    carrier = Carrier(link, RunState(order=order, report=report, prefetch=Prefetch(window=4), goal=9))
+    released = False
+    for _ in range(200):
+        carrier.turn(0.05, taking=True)
+        if carrier.window.kept and not released:
+            carrier._kept_since, released = 0.0, True  # as if it had been kept for long
+            carrier.turn(0.05, taking=True)
+        elif released and report.examined == 9 and not carrier.window:
+            break
+    carrier.leave()
+    link.close()
+    assert released
+    assert (report.moved_total, report.held.total(), report.examined) == (8, 1, 9)
+    assert (report.rotated == 1) is rotates
+    assert len(bodies(world, "orders")) == 8
+    assert bodies(world, "dead") == [message("stays")[1]]
