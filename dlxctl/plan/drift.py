@@ -8,7 +8,7 @@ from dlxctl.model.layout import Layout
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Key, Policy, Queue, Topology
 from dlxctl.plan.coverage import covers
 from dlxctl.plan.places import place_of
-from dlxctl.plan.policies import standing
+from dlxctl.plan.policies import names_in_ours, standing
 
 PARKING, DEAD_LETTER, TIER, WORK = range(4)
 ROLES = (PARKING, DEAD_LETTER, TIER, WORK)
@@ -36,9 +36,17 @@ class Drift:
         return tuple(queue for key, queue in observed.items() if key in self.owned and key not in desired)
 
     @cached_property
+    def kept_queues(self) -> tuple[Queue, ...]:
+        """Leftover queues, and those that a policy of ours names: a run made them and died before it marked them."""
+        observed, desired = self.observed.queues, self.desired.queues
+        names = names_in_ours(self.layout, self.observed)
+        kept = (queue for key, queue in observed.items() if key in self.owned or queue.name in names)
+        return tuple(queue for queue in kept if queue.key not in desired)
+
+    @cached_property
     def stand(self) -> tuple[Policy, ...]:
         """The policies of ours that are to stand when apply is done."""
-        return standing(self.layout, self.desired, self.observed, self.leftover_queues)
+        return standing(self.layout, self.desired, self.observed, self.kept_queues)
 
     @cached_property
     def bindings_of(self) -> dict[Key, list[Binding]]:

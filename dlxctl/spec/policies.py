@@ -51,7 +51,7 @@ def policies(topology: str, wanted: Iterable[Tunable]) -> Iterator[Policy]:
             yield Policy(
                 name=f"dlxctl.{topology}.{name}",
                 pattern=pattern(names),
-                priority=_priority(name, taken),
+                priority=free_priority(name, taken),
                 definition=definition,
             )
 
@@ -73,6 +73,15 @@ def names_in(text: str) -> frozenset[str] | None:
     return frozenset(names) if pattern(names) == text else None
 
 
+def free_priority(name: str, taken: set[int]) -> int:
+    """A priority drawn from `name`, so that it stays when other policies come and go; from now on one of `taken`."""
+    offset = _hash(name) % PRIORITIES
+    while LOWEST_PRIORITY + offset in taken:
+        offset = (offset + 1) % PRIORITIES
+    taken.add(LOWEST_PRIORITY + offset)
+    return LOWEST_PRIORITY + offset
+
+
 def _parts(names: list[str], part: str = "") -> Iterator[tuple[str, list[str]]]:
     """Halve the names by their hashes until each pattern fits: ("", all), or ("0", ...), ("10", ...), ("11", ...).
 
@@ -88,15 +97,6 @@ def _parts(names: list[str], part: str = "") -> Iterator[tuple[str, list[str]]]:
     for bit, half in halves.items():
         if half:
             yield from _parts(half, part + bit)
-
-
-def _priority(name: str, taken: set[int]) -> int:
-    """A priority drawn from the name, so that it stays when other policies come and go."""
-    offset = _hash(name) % PRIORITIES
-    while LOWEST_PRIORITY + offset in taken:
-        offset = (offset + 1) % PRIORITIES
-    taken.add(LOWEST_PRIORITY + offset)
-    return LOWEST_PRIORITY + offset
 
 
 def _hash(text: str) -> int:

@@ -1,5 +1,6 @@
 """Topology files for the tests of plan and apply, and a walk through a plan step by step."""
 
+import contextlib
 from collections.abc import Iterator
 
 from dlxctl import spec
@@ -76,8 +77,8 @@ class Dying:
         return counted
 
 
-def states(admin: MemoryAdmin, wanted: Layout) -> Iterator[tuple[Change, Topology]]:
-    """Apply `wanted` one change at a time: each change, and the broker just after it."""
+def states(admin: MemoryAdmin, wanted: Layout, calls: int | None = None) -> Iterator[tuple[Change, Topology]]:
+    """Apply `wanted`, as far as `calls` changes: each change, and the broker just after it."""
     seen: list[tuple[Change, Topology]] = []
 
     class Watch:
@@ -87,5 +88,6 @@ def states(admin: MemoryAdmin, wanted: Layout) -> Iterator[tuple[Change, Topolog
         def made(self, change: Change) -> None:
             seen.append((change, admin.read()))
 
-    apply(admin, wanted, watch=Watch())  # type: ignore[arg-type]
+    with contextlib.suppress(Killed):
+        apply(admin if calls is None else Dying(admin, calls), wanted, watch=Watch())  # type: ignore[arg-type]
     yield from seen
