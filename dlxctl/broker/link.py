@@ -35,7 +35,11 @@ class Link(Protocol):
         """Take from `queue`, at most `prefetch` unacknowledged at a time."""
 
     def cancel(self) -> None:
-        """Take no more. What was delivered before stays outstanding and may still come out of `pump`."""
+        """Take no more. What was delivered before stays outstanding and may still come out of `pump`.
+
+        Acknowledgements given before are with the queue when this returns: on a quorum queue the cancel is a command of
+        the queue's log behind them, which its channel's stash does not outlive otherwise (docs/decisions/0007).
+        """
 
     def publish(self, exchange: bytes, routing_key: bytes, header: bytes, body: bytes) -> int:
         """Send a mandatory copy; returns its sequence number. `body` is whole body frames, as a Delivery has them."""

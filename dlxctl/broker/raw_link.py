@@ -5,6 +5,7 @@ connection (505 UNEXPECTED_FRAME).
 """
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -24,9 +25,19 @@ CLOSE_S = 5
 class RawLink:
     """One connection with one channel in confirm mode."""
 
-    def __init__(self, access: Access, *, purpose: str) -> None:
-        """Connect. Raises what `open_connection` raises."""
-        self._connection = open_connection(access, purpose=purpose, implementation=RawConnection)
+    def __init__(
+        self, access: Access, *, purpose: str, blocked_timeout_s: float | None = None,
+        on_blocked: Callable[[str | None], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Connect. Raises what `open_connection` raises.
+
+        `on_blocked` hears at once when an alarm stops publishers (its reason) and when it is over (None), also while a
+        call waits; after `blocked_timeout_s` of an alarm the connection ends with BrokerUnavailable.
+        """
+        self._connection = open_connection(
+            access, purpose=purpose, blocked_timeout_s=blocked_timeout_s, implementation=RawConnection
+        )
+        self._tell_blocked = on_blocked
         self._channel = self._connection.channel()
         self._channel.confirm_delivery()
         self._raw: RawConnection = self._connection._impl
@@ -66,6 +77,7 @@ class RawLink:
         if self._consumer:
             tag, self._consumer = self._consumer, ""
             with converted("ending the consumer"):
+                self._flush()  # acknowledgements go first: see settle
                 self._channel.basic_cancel(tag)
 
     def publish(self, exchange: bytes, routing_key: bytes, header: bytes, body: bytes) -> int:
@@ -150,9 +162,13 @@ class RawLink:
 
     def _on_blocked(self, _connection: object, frame: Any) -> None:
         self._blocked = str(frame.method.reason or "resource alarm")
+        if self._tell_blocked:
+            self._tell_blocked(self._blocked)
 
     def _on_unblocked(self, _connection: object, _frame: object) -> None:
         self._blocked = None
+        if self._tell_blocked:
+            self._tell_blocked(None)
 
 
 def _never_called(*_arguments: object) -> None:

@@ -19,7 +19,7 @@ class ReplayWatch:
 
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
-        self._blocked = False
+        self._is_blocked = False
         self._last_line = self._started = time.monotonic()
         self._bar: Progress | None = None
         if sys.stderr.isatty():
@@ -46,7 +46,7 @@ class ReplayWatch:
 
     def progress(self, report: RunReport, in_flight: int, blocked: str | None) -> None:
         """Show where the run is; says at once when the broker starts or stops blocking publishers."""
-        self._tell_blocked(blocked)
+        self.blocked(blocked)
         done, total = report.moved_total + report.held_total, report.found
         now = time.monotonic()
         rate = f"{report.moved_total / max(now - self._started, 0.001):,.0f}/s"
@@ -62,9 +62,10 @@ class ReplayWatch:
         """A line on stderr."""
         click.echo(f"dlxctl: {text}", err=True)
 
-    def _tell_blocked(self, blocked: str | None) -> None:
-        if bool(blocked) == self._blocked:
+    def blocked(self, blocked: str | None) -> None:
+        """Say, once, that the broker blocks publishers, and once that it does so no more."""
+        if bool(blocked) == self._is_blocked:
             return
-        self._blocked = bool(blocked)
+        self._is_blocked = bool(blocked)
         text = f"the broker blocks publishers ({blocked}); waiting" if blocked else "the broker takes messages again"
         click.echo(f"dlxctl: {text}", err=True)

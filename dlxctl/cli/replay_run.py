@@ -23,11 +23,17 @@ def run(
 ) -> RunReport:
     """Run `order` for `who`; `bindings` are those of its queue, which a canary is watched by."""
 
-    def connect() -> tuple[Link, RunGuard]:
-        link = RawLink(access, purpose=f"replay {order.queue}")
-        return link, BrokerGuard(link.connection)
-
     with graceful() as stop, ReplayWatch(stop) as watch, _returns(access, order, bindings) as returns:
+
+        def connect() -> tuple[Link, RunGuard]:
+            link = RawLink(
+                access,
+                purpose=f"replay {order.queue}",
+                blocked_timeout_s=patience.blocked_s,
+                on_blocked=watch.blocked,
+            )
+            return link, BrokerGuard(link.connection)
+
         return replay(connect, order, who, watch, patience, returns)
 
 

@@ -64,11 +64,11 @@ class Carrier:
         events = self.link.pump(timeout_s)
         for event in events:
             self._handlers[type(event)](event)
+        for tag, multiple in self.window.acknowledgements():  # before new copies: less is in both queues after a kill
+            self.link.ack(tag, multiple=multiple)
         if taking:
             self._admit()
             self._mind_the_kept()
-        for tag, multiple in self.window.acknowledgements():
-            self.link.ack(tag, multiple=multiple)
         if events:
             self.last_event = time.monotonic()
 
@@ -78,6 +78,7 @@ class Carrier:
         outstanding = [*self.window.kept, *(delivery.tag for delivery in self._waiting)]
         least = report.found - report.moved_total - report.parked
         report.remaining = return_in_order(self.link, self.state.order.queue, outstanding, least)
+        report.arrived = max(0, report.remaining - least)
 
     @property
     def may_move(self) -> int:

@@ -54,6 +54,7 @@ def report_json(report: RunReport) -> dict[str, Any]:
             if held.why is not Hold.CAME_BACK
         ],
         "came_back": report.came_back,
+        "arrived": report.arrived,
         "maybe_duplicates": report.maybe_duplicates,
         "unknown": report.unknown,
         "not_selected": report.left,
@@ -79,6 +80,10 @@ def _remarks(report: RunReport) -> list[str]:
     lines = []
     if report.came_back:
         lines.append(f"{count(report.came_back, 'message')} died again already: the cause may not be mended.")
+    if report.arrived:
+        lines.append(
+            f"{count(report.arrived, 'dead letter')} arrived meanwhile; if they are these again, the cause is not gone."
+        )
     if report.maybe_duplicates:
         lines.append(
             f"{count(report.maybe_duplicates, 'message')} may have been moved by an earlier run that did not end; "

@@ -28,6 +28,7 @@ class RunReport:
     `unknown`: copies sent whose confirm never came; each is still in the queue and may be in its origin too.
     `left`: not selected. `rotated`: of those that stayed, how many went to the tail of the queue. `parked`: replayed
     too often, moved to the parking queue. `reconnects`: how often the connection was lost and found again.
+    `arrived`: new dead letters that came in meanwhile, among them those that died again.
     `held` counts by (why, detail); `examples` has a few ids for each.
     """
 
@@ -45,6 +46,7 @@ class RunReport:
     parked: int = 0
     reconnects: int = 0
     chord_members: int = 0
+    arrived: int = 0
     remaining: int | None = None
     seconds: float = 0.0
     outcome: Outcome = Outcome.COMPLETE

@@ -39,6 +39,11 @@ class Node:
         return 20000 + 1000 * major + 10 * minor
 
     @property
+    def mark(self) -> str:
+        """What finds the processes of this node and of no other."""
+        return self.release
+
+    @property
     def base(self) -> Path:
         """The node's directory as the node sees it: rabbitmq's own home, or the cache of an ordinary user."""
         return Path("/var/lib/rabbitmq/dlxctl") if os.geteuid() == 0 else self.cache / f"node-{self.release}"
@@ -52,7 +57,7 @@ class Node:
         """The node, running and healthy: adopted if it is, started afresh if not. Raises NoBroker."""
         if ready := self.broker.if_ready():
             return ready
-        stop(self.release)
+        stop(self.mark)
         say(f"starting RabbitMQ {self.release} on 127.0.0.1:{self.port}, management {self.port + 1}")
         self._write_files()
         process = self._launch()
@@ -83,7 +88,7 @@ class Node:
     def _environment(self) -> dict[str, str]:
         name, base = f"dlxctl-{self.release.replace('.', '-')}@localhost", str(self.base)
         return {
-            MARK: self.release, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": base, "LC_ALL": "C.UTF-8",
+            MARK: self.mark, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": base, "LC_ALL": "C.UTF-8",
             "RABBITMQ_NODENAME": name, "RABBITMQ_BASE": base, "RABBITMQ_MNESIA_BASE": f"{base}/mnesia",
             "RABBITMQ_LOG_BASE": f"{base}/log", "RABBITMQ_CONFIG_FILE": f"{base}/rabbitmq",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{base}/enabled_plugins", "RABBITMQ_CONF_ENV_FILE": "/dev/null",

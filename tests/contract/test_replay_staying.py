@@ -1,5 +1,6 @@
 """Replay where many messages stay, where the connection is lost, and where it goes slowly, on double and broker."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -179,3 +180,14 @@ def test_what_is_kept_too_long_is_given_back_and_taken_again(world: World, rotat
     assert (report.rotated == 1) is rotates
     assert len(bodies(world, "orders")) == 8
     assert bodies(world, "dead") == [message("stays")[1]]
+
+
+def test_a_run_that_ended_leaves_no_acknowledgement_behind(world: World) -> None:
+    """One message stays, so each of the others is acknowledged by itself; after the end none of them comes back."""
+    prepared(world, message("stays"), *[dead_letter(str(n), "orders") for n in range(2_000)])
+    report = run(world, ORDER)
+    assert (report.moved_total, report.remaining, report.arrived) == (2_000, 1, 0)
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline:
+        assert world.link().depth("dead") == 1
+        time.sleep(0.2)

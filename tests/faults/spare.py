@@ -35,9 +35,6 @@ class Spare(Node):
         """What finds the processes of this node and of no other."""
         return f"{self.release}-spare"
 
-    def _environment(self) -> dict[str, str]:
-        return Node._environment(self) | {MARK: self.mark}
-
     def ctl(self, *words: str) -> None:
         """`rabbitmqctl` on this node."""
         chroot = ["chroot", "--userspec=rabbitmq:rabbitmq", str(self.root), "/usr/lib/rabbitmq/bin/rabbitmqctl"]

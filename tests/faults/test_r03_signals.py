@@ -10,7 +10,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.scene import DEAD, WINDOW, Scene
 
 FAULT = "R3"
-LETTERS = 2_500
+LETTERS = 6_000  # far more than a window and what passes before the line freezes
 MIDDLE = 1_500_000
 
 
