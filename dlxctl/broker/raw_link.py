@@ -151,14 +151,12 @@ class RawLink:
             self._raw.ioloop.remove_timeout(timer)
 
     def _raise_if_ended(self) -> None:
-        """pika tells why only once: later calls get a plain word that it is over."""
+        """Raise why the connection or the channel ended, as pika noted it; nothing while both live."""
         if self._connection.is_open and self._channel.is_open:
             return
-        if self._connection.is_open and isinstance(self._channel._closing_reason, pika_errors.ChannelClosedByBroker):
-            raise self._channel._closing_reason
-        with suppress(ValueError):  # pika's loop is closed already
-            self._connection.process_data_events(0)
-        raise pika_errors.ConnectionWrongStateError("the connection has ended")
+        closed = self._connection._closed_result
+        reason = closed.value.error if closed.ready else self._channel._closing_reason
+        raise reason or pika_errors.ConnectionWrongStateError("the connection has ended")
 
     def _on_blocked(self, _connection: object, frame: Any) -> None:
         self._blocked = str(frame.method.reason or "resource alarm")

@@ -17,6 +17,9 @@ from dlxctl.ops.replay import Patience, replay
 from dlxctl.replay.order import ReplayOrder
 from dlxctl.replay.report import RunReport
 
+GRACE_S = 2
+"""The run gives up first and reports; the connection itself ends only where the run waits for one answer."""
+
 
 def run(
     access: Access, order: ReplayOrder, who: dict[str, Any], bindings: Sequence[Binding], patience: Patience
@@ -29,7 +32,7 @@ def run(
             link = RawLink(
                 access,
                 purpose=f"replay {order.queue}",
-                blocked_timeout_s=patience.blocked_s,
+                blocked_timeout_s=patience.blocked_s + GRACE_S,
                 on_blocked=watch.blocked,
             )
             return link, BrokerGuard(link.connection)
