@@ -24,10 +24,6 @@ class Link(Protocol):
     def blocked(self) -> str | None:
         """The broker's reason for not reading what we publish (an alarm), or None."""
 
-    @property
-    def unsent_bytes(self) -> int:
-        """Octets written and not yet taken by the network."""
-
     def depth(self, queue: str) -> int:
         """Messages ready in `queue`, exact and now (passive declare)."""
 

@@ -56,10 +56,6 @@ class MemoryLink:
     def blocked(self) -> str | None:
         return self._broker.blocked
 
-    @property
-    def unsent_bytes(self) -> int:
-        return 0
-
     def depth(self, queue: str) -> int:
         if queue not in self._broker.queues:
             raise NotFound(f"reading queue {queue!r}: it does not exist", remedy="Check the name and the vhost.")

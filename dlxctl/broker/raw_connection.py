@@ -41,11 +41,6 @@ class RawConnection(SelectConnection):  # type: ignore[misc]  # pika has no type
         with suppress(OSError, AttributeError):  # pika has closed it already
             self._transport._sock.shutdown(SHUT_RDWR)
 
-    @property
-    def unsent_bytes(self) -> int:
-        """Octets that wait for the socket."""
-        return int(self._get_write_buffer_size())
-
     def _on_data_available(self, data_in: bytes) -> None:
         intake = self.intake
         if intake is None:

@@ -60,10 +60,6 @@ class RawLink:
     def blocked(self) -> str | None:
         return self._blocked
 
-    @property
-    def unsent_bytes(self) -> int:
-        return self._raw.unsent_bytes
-
     def depth(self, queue: str) -> int:
         with converted(f"reading queue {queue!r}"):
             return int(self._channel.queue_declare(queue, passive=True).method.message_count)

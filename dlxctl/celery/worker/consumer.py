@@ -7,10 +7,10 @@ work queues to them; no setting stops it (celery/worker/consumer/delayed_deliver
 from celery.worker.consumer import Consumer as CeleryConsumer
 
 
-class Consumer(CeleryConsumer):  # type: ignore[misc]
+class Consumer(CeleryConsumer):  # type: ignore[misc]  # Celery has no types
     """Every step of Celery's consumer but DelayedDelivery, which versions before 5.5 do not have."""
 
-    class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc]
+    class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc]  # Celery has no types
         """The steps."""
 
         default_steps = tuple(

@@ -14,7 +14,7 @@ from dlxctl.celery.worker.dead_letter import publish_dead_letter
 from dlxctl.celery.worker.strategy import QUEUE
 
 
-class Request(celery_request.Request):  # type: ignore[misc]
+class Request(celery_request.Request):  # type: ignore[misc]  # Celery has no types
     """Named by `RetryTask.Request`. The copy is confirmed before the original is acknowledged."""
 
     _failure: Any = None

@@ -26,7 +26,7 @@ ELSEWHERE = {"queue", "exchange", "routing_key"}
 """Options of `retry` that send the message another way than back to its queue; Celery's to follow."""
 
 
-class RetryUnroutable(Reject):  # type: ignore[misc]
+class RetryUnroutable(Reject):  # type: ignore[misc]  # Celery has no types
     """The retry could not be published; the message is rejected to its DLX. Its reason is a text, safe to unpickle."""
 
 
@@ -38,7 +38,7 @@ class _LadderAttempts:
         return road.attempts if road is not None and road.tiers else Task.max_retries
 
 
-class RetryTask(Task):  # type: ignore[misc]
+class RetryTask(Task):  # type: ignore[misc]  # Celery has no types
     """`Celery(task_cls=RetryTask)` or `@app.task(base=RetryTask)`.
 
     Any exception is retried through the ladder; `autoretry_for` and `dont_autoretry_for` narrow that as in Celery,
