@@ -29,11 +29,14 @@ MAYBE_DUPLICATE = "dlxctl-maybe-duplicate"
 HISTORY = "dlxctl-history"
 """longstr: JSON list, newest first, one object a death that was replayed: {at, queue, reason, exception}."""
 
+DELIVERY_COUNT = "x-delivery-count"
+"""int: how often a quorum queue had the message returned; not there on the first delivery (facts 1.3)."""
+
 BROKER_DEATH_HEADERS = (
     "x-death",
     "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason",
     "x-last-death-exchange", "x-last-death-queue", "x-last-death-reason",
-    "x-delivery-count", "x-acquired-count",
+    DELIVERY_COUNT, "x-acquired-count",
 )  # fmt: skip
 """The broker's own; kept on a republish they crash a queue on 3.10 or lie on 4.x (facts 1.8)."""
 
