@@ -88,7 +88,7 @@ class Row:
     protected: Fate = Fate.DLQ
     task: str | None = None
     queue: str = QUEUE
-    headers: Mapping[str, Any] = NOTHING
+    headers: Mapping[str, Any] = field(default_factory=dict)
     body: bytes = TRIPLE
     properties: Mapping[str, Any] = field(default_factory=dict)
     kills_worker: bool = False
