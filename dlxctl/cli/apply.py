@@ -10,19 +10,32 @@ import click
 
 from dlxctl.cli.options import access_for, connection_options, file_argument, format_option
 from dlxctl.errors import ExitCode, Interrupted
+from dlxctl.plan.hazards import Hazard
 
 if TYPE_CHECKING:
+    from dlxctl.broker.address import Access
     from dlxctl.broker.management import Management
     from dlxctl.model.layout import Layout
+    from dlxctl.ops.apply import Migration
     from dlxctl.plan.report import Report
 
 
 @click.command("apply")
 @file_argument
 @click.option("--yes", "-y", is_flag=True, help="Do not ask. Only a terminal is ever asked.")
+@click.option(
+    "--allow",
+    "allowed",
+    multiple=True,
+    type=click.Choice(list(Hazard)),
+    metavar="HAZARD",
+    help=f"Go on in spite of a hazard: {', '.join(Hazard)}. docs/plan-and-apply.md explains each.",
+)
 @format_option
 @connection_options
-def command(file: Path, yes: bool, output_format: str, url: str | None, management_url: str | None) -> int:
+def command(
+    file: Path, yes: bool, allowed: tuple[Hazard, ...], output_format: str, url: str | None, management_url: str | None
+) -> int:
     """Make the broker what the file says.
 
     Creates what is missing and changes policies in place, under a lock. Deletes no exchange and no queue, and loses
@@ -38,9 +51,11 @@ def command(file: Path, yes: bool, output_format: str, url: str | None, manageme
 
     layout, _, warnings = checked(file, os.environ)
     echo_diagnostics(str(file), warnings)
-    admin = Management(access_for(layout.vhost, url, management_url))
+    access = access_for(layout.vhost, url, management_url)
+    migrate = _migration(access) if Hazard.MIGRATE in allowed else None
+    ask = not yes and sys.stdin.isatty()
     try:
-        report = _run(admin, layout, ask=not yes and sys.stdin.isatty(), text=output_format == "text")
+        report = _run(Management(access), layout, migrate, ask=ask, text=output_format == "text")
     except KeyboardInterrupt:
         raise Interrupted(
             "apply was interrupted", remedy="What was made stays. Run the same command again: it goes on from there."
@@ -51,7 +66,17 @@ def command(file: Path, yes: bool, output_format: str, url: str | None, manageme
     return _shown(report, output_format)
 
 
-def _run(admin: "Management", layout: "Layout", *, ask: bool, text: bool) -> "Report | None":
+def _migration(access: "Access") -> "Migration":
+    from functools import partial
+
+    from dlxctl.ops.migrate import migrate
+
+    return partial(migrate, access=access)
+
+
+def _run(
+    admin: "Management", layout: "Layout", migrate: "Migration | None", *, ask: bool, text: bool
+) -> "Report | None":
     """None when the answer was no. Asking takes place before the lock, and what was shown is all that is done."""
     from dlxctl.cli.lines import echo_lines
     from dlxctl.cli.watch import ApplyWatch
@@ -60,11 +85,14 @@ def _run(admin: "Management", layout: "Layout", *, ask: bool, text: bool) -> "Re
     from dlxctl.render.plan import plan_lines
 
     if not ask:
-        return apply(admin, layout, watch=ApplyWatch(show=text))
+        return apply(admin, layout, migrate=migrate, watch=ApplyWatch(show=text))
     plan = make_plan(admin, layout)
     echo_lines(plan_lines(plan), err=not text)
-    may_go_on = not plan.changes or plan.blocked or click.confirm("Apply this plan?", err=True)
-    return apply(admin, layout, reviewed=plan, watch=ApplyWatch(show=False)) if may_go_on else None
+    refused = plan.blocked and migrate is None
+    may_go_on = plan.clean or refused or click.confirm("Apply this plan?", err=True)
+    if not may_go_on:
+        return None
+    return apply(admin, layout, reviewed=plan, migrate=migrate, watch=ApplyWatch(show=False))
 
 
 def _shown(report: "Report", output_format: str) -> int:

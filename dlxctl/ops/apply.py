@@ -5,7 +5,7 @@ that is no longer the one that was reviewed. After that the first failure ends t
 earlier ones; every step is idempotent, so running it again goes on where it ended.
 """
 
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from dlxctl.broker.admin import Admin, Lock
 from dlxctl.broker.http_failures import no_policy_tag
@@ -14,6 +14,7 @@ from dlxctl.model.diagnostics import quoted
 from dlxctl.model.layout import Layout
 from dlxctl.ops.plan import make_plan
 from dlxctl.plan.changes import Bind, Change, CreateExchange, CreateQueue, DeletePolicy, Mark, PutPolicy, kind, name
+from dlxctl.plan.hazards import Hazard
 from dlxctl.plan.report import Report
 from dlxctl.plan.value import Plan
 
@@ -28,16 +29,35 @@ class Watch:
         """Called after each change."""
 
 
-def apply(admin: Admin, layout: Layout, *, reviewed: Plan | None = None, watch: Watch | None = None) -> Report:
+class Migration(Protocol):
+    """Makes anew what cannot change in place: `dlxctl.ops.migrate.migrate`, with the way to the broker's messages."""
+
+    def __call__(self, admin: Admin, lock: Lock, layout: Layout, plan: Plan) -> None:
+        """Bring every object of `plan.blocked` to what the file says; raises DlxctlError and can be called again."""
+
+
+def apply(
+    admin: Admin,
+    layout: Layout,
+    *,
+    reviewed: Plan | None = None,
+    migrate: Migration | None = None,
+    watch: Watch | None = None,
+) -> Report:
     """Plan and carry out. With `reviewed`, only what it showed is done.
 
+    `migrate`, given when that hazard is allowed, does its work first, under the same lock; the rest is planned anew.
     Raises Locked, RefusedForSafety, and any error that came before the first change; later ones are in the report.
     """
     watch = watch or Watch()
     with admin.lock(layout.lock_queue, purpose=f"apply {layout.name}") as lock:
         plan = make_plan(admin, layout)
         watch.planned(plan)
-        _refuse(plan, reviewed)
+        _refuse(plan, reviewed, migrating=migrate is not None)
+        if plan.blocked and migrate is not None:
+            migrate(admin, lock, layout, plan)
+            plan = make_plan(admin, layout)
+            _refuse(plan, None, migrating=False)
         report = _carry_out(admin, lock, plan, watch)
         if report.error is not None:
             return report
@@ -45,18 +65,18 @@ def apply(admin: Admin, layout: Layout, *, reviewed: Plan | None = None, watch: 
         return Report(plan=plan, made=report.made, remaining=remaining)
 
 
-def _refuse(plan: Plan, reviewed: Plan | None) -> None:
+def _refuse(plan: Plan, reviewed: Plan | None, *, migrating: bool) -> None:
     if reviewed is not None and reviewed.fingerprint != plan.fingerprint:
         raise RefusedForSafety(
             "the broker is no longer as the plan showed it", remedy="Nothing was changed. Run dlxctl apply again."
         )
-    if plan.blocked:
+    if plan.blocked and not migrating:
         things = ", ".join(f"{kind(each.desired)} {quoted(name(each.desired))}" for each in plan.blocked)
         raise RefusedForSafety(
             f"{things}: settings differ that cannot change in place",
             why="RabbitMQ fixes them when an object is declared (406 PRECONDITION_FAILED)",
-            remedy="Nothing was changed. Write the broker's present values into the file, or empty the object, delete "
-            "it and apply again; `dlxctl plan` shows each setting and line.",
+            remedy="Nothing was changed. Write the broker's present values into the file, or make it anew, with its "
+            f"messages: --allow {Hazard.MIGRATE}; `dlxctl plan` shows each setting and line.",
         )
     if not plan.server.may_set_policies and any(isinstance(c, PutPolicy | DeletePolicy) for c in plan.changes):
         raise no_policy_tag(plan.server.user)
