@@ -20,7 +20,7 @@ _QUEUE_SCOPES = {
 
 def applying_policy(queue: Queue, policies: Iterable[Policy]) -> Policy | None:
     """The policy of highest priority that matches, by name when tied; a pattern Python cannot compile never matches."""
-    matching = [policy for policy in policies if _applies(policy, queue)]
+    matching = [policy for policy in policies if applies(policy, queue)]
     return max(matching, key=lambda policy: (policy.priority, policy.name), default=None)
 
 
@@ -37,7 +37,7 @@ def setting(topology: Topology, queue: Queue, argument: str) -> Any:
             applying_policy(queue, topology.operator_policies.values()),
             applying_policy(queue, topology.policies.values()),
         )
-        if policy is not None and attribute.policy is not None and _understood(policy, queue)
+        if policy is not None and attribute.policy is not None and understood(policy, queue)
     ]
     values = [value for value in (queue.arguments.get(argument), *policy_values) if value is not None]
     if not values:
@@ -60,14 +60,19 @@ def delivery_limit(topology: Topology, queue: Queue, version: Version) -> int | 
     return int(limit)
 
 
-def _applies(policy: Policy, queue: Queue) -> bool:
-    if policy.apply_to not in _QUEUE_SCOPES[queue.type]:
-        return False
+def applies(policy: Policy, queue: Queue) -> bool:
+    """Whether `policy` is for queues of this type and its pattern finds the name."""
+    return policy.apply_to in _QUEUE_SCOPES[queue.type] and matches(policy, queue.name)
+
+
+def matches(policy: Policy, name: str) -> bool:
+    """Whether the pattern finds `name`; one that Python cannot compile never does."""
     try:
-        return re.search(policy.pattern, queue.name) is not None
+        return re.search(policy.pattern, name) is not None
     except re.error:
         return False
 
 
-def _understood(policy: Policy, queue: Queue) -> bool:
+def understood(policy: Policy, queue: Queue) -> bool:
+    """Whether the queue's type knows every key of `policy`: one that it does not know voids the whole (facts 5.6)."""
     return all(queue.type in BY_POLICY[key].types for key in policy.definition if key in BY_POLICY)
