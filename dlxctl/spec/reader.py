@@ -24,7 +24,7 @@ MAX_DEPTH = 20
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
-_FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,18})\.[0-9]{1,18}([eE][-+]?[0-9]{1,3})?")
+FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,18})\.[0-9]{1,18}([eE][-+]?[0-9]{1,3})?")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPLIT_REMEDY = "Make it smaller: a topology file describes queues, and needs no more than this."
@@ -158,19 +158,19 @@ class _Builder:
             text = substitute(text, self.environment)
         except VariableProblem as problem:
             self._problem(rules.VARIABLE, self.document.places[path], problem.cause, problem.remedy)
-        return text if node.style else _typed(text)  # libyaml says "" for plain, PyYAML None
+        return text if node.style else typed(text)  # libyaml says "" for plain, PyYAML None
 
     def _problem(self, rule: Rule, place: Place, cause: str, remedy: str) -> None:
         self.document.problems.append(rule.at(place, cause, remedy))
 
 
-def _typed(text: str) -> Any:
+def typed(text: str) -> Any:
     """What a plain scalar means: decimal digits are numbers, `true` and `false` booleans, all else is text."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
         return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    return float(text) if FLOAT.fullmatch(text) else text
 
 
 def _place(mark: Any) -> Place:
