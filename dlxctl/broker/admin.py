@@ -40,6 +40,15 @@ class Admin(Reader, Protocol):
     def bind(self, binding: Binding) -> None:
         """Create `binding`; nothing if it exists. Raises NotFound when either end is missing."""
 
+    def unbind(self, binding: Binding) -> None:
+        """Delete `binding`, one that was read; nothing if there is none."""
+
+    def delete_exchange(self, name: str) -> None:
+        """Delete the exchange called `name` with its bindings; nothing if there is none."""
+
+    def delete_queue(self, name: str) -> None:
+        """Delete the queue called `name` with its bindings and its messages; nothing if there is none."""
+
     def put_policy(self, policy: Policy) -> None:
         """Create `policy`, or replace the one of that name."""
 

@@ -93,6 +93,21 @@ class Management:
         what = f"bind {quoted(binding.destination)} to exchange {quoted(binding.source)}"
         self._accept(self._http.request("POST", *path, body=body), what, "read on the source, write on the destination")
 
+    def unbind(self, binding: Binding) -> None:
+        """DELETE /api/bindings by the broker's own key, which tells bindings apart that JSON does not."""
+        kind = "e" if binding.to_exchange else "q"
+        path = ("bindings", self._vhost, "e", binding.source, kind, binding.destination, binding.properties_key)
+        what = f"unbind {quoted(binding.destination)} from exchange {quoted(binding.source)}"
+        self._accept_gone(path, what, "read on the source, write on the destination")
+
+    def delete_exchange(self, name: str) -> None:
+        """DELETE /api/exchanges."""
+        self._accept_gone(("exchanges", self._vhost, name), f"delete exchange {quoted(name)}", "configure on it")
+
+    def delete_queue(self, name: str) -> None:
+        """DELETE /api/queues, without if-empty: a quorum queue knows none (facts 9.8)."""
+        self._accept_gone(("queues", self._vhost, name), f"delete queue {quoted(name)}", "configure on it")
+
     def put_policy(self, policy: Policy) -> None:
         """PUT /api/policies; needs the tag `policymaker`."""
         body = {
@@ -150,6 +165,12 @@ class Management:
         why = answer.reason or f"the management API answered {answer.status}"
         error = NotFound if answer.status == 404 else BrokerRefused
         raise error(f"the broker refused to {what}", why=why, remedy="`dlxctl plan` shows what the broker has.")
+
+    def _accept_gone(self, path: tuple[str, ...], what: str, needs: str) -> None:
+        """DELETE; what is not there is fine."""
+        answer = self._http.request("DELETE", *path)
+        if answer.status != 404:
+            self._accept(answer, what, needs)
 
     def _accept_policy(self, answer: Answer, what: str) -> None:
         if answer.status == 401 and not self._server.may_set_policies:

@@ -5,7 +5,7 @@ rules; no messages.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -86,6 +86,22 @@ class MemoryAdmin:
             raise BrokerRefused("bind", why="Invalid x-match field value")
         self._objects[binding.key] = binding
 
+    def unbind(self, binding: Binding) -> None:
+        """Nothing if there is none."""
+        self._objects.pop(binding.key, None)
+
+    def delete_exchange(self, name: str) -> None:
+        """With its bindings; refuses reserved names."""
+        if name.startswith("amq."):
+            raise BrokerRefused(f"delete exchange {name!r}", why="Access refused.")
+        self._objects.pop(("exchange", name), None)
+        self._drop_bindings(lambda b: b.source == name or (b.to_exchange and b.destination == name))
+
+    def delete_queue(self, name: str) -> None:
+        """With its bindings."""
+        self._objects.pop(("queue", name), None)
+        self._drop_bindings(lambda b: not b.to_exchange and b.destination == name)
+
     def put_policy(self, policy: Policy) -> None:
         """Refuses unknown keys, bad values, an invalid pattern, and a policy that sets nothing."""
         self._may_set_policies()
@@ -126,6 +142,10 @@ class MemoryAdmin:
         if there not in (None, wanted):
             raise BrokerRefused(f"declare {wanted.name!r}", why=f"inequivalent arg for '{wanted.name}'")
         self._objects[wanted.key] = wanted
+
+    def _drop_bindings(self, gone: Callable[[Binding], bool]) -> None:
+        for key in [key for key, thing in self._objects.items() if isinstance(thing, Binding) and gone(thing)]:
+            del self._objects[key]
 
     def _may_set_policies(self) -> None:
         if not self._server.may_set_policies:

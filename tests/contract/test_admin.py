@@ -236,10 +236,10 @@ class AdminContract:
             admin.put_policy(longer)
 
     @pytest.mark.parametrize(
-        ("key", "since"), [("consumer-timeout", (4, 0)), ("delayed-retry-type", (4, 3)), ("max-length", (3, 10))]
+        ("key", "since"), [("consumer-timeout", (4, 0)), ("delayed-retry-type", (4, 3, 1)), ("max-length", (3, 10))]
     )
     def test_a_policy_key_is_refused_before_the_version_that_knows_it(
-        self, admin: Admin, key: str, since: tuple[int, int]
+        self, admin: Admin, key: str, since: tuple[int, ...]
     ) -> None:
         """The attribute table's `policy_since` says from which version on."""
         value = {"delayed-retry-type": "disabled"}.get(key, 60_000)
@@ -265,6 +265,45 @@ class AdminContract:
         with admin.lock("dlxctl.lock.shop", purpose="apply shop") as lock:
             lock.confirm()
         assert not admin.read().queues
+
+    @pytest.mark.parametrize(
+        "binding",
+        [
+            Binding(source="x", destination="orders", routing_key="a.b/#%2F"),
+            Binding(source="x", destination="orders"),
+            Binding(source="x", destination="orders", arguments={"x-match": "all", "n": 1, "yes": True}),
+            Binding(source="x", destination="y", to_exchange=True, routing_key="k"),
+        ],
+        ids=["key", "plain", "arguments", "exchange"],
+    )
+    def test_one_binding_is_deleted_and_its_neighbour_stays(self, admin: Admin, binding: Binding) -> None:
+        """A binding that was read can be deleted, whatever its key; deleting it again changes nothing."""
+        neighbour = Binding(source="x", destination="orders", routing_key="neighbour")
+        for exchange in (Exchange(name="x", type="headers"), Exchange(name="y")):
+            admin.declare_exchange(exchange)
+        admin.declare_queue(QUORUM)
+        admin.bind(binding)
+        admin.bind(neighbour)
+        found = admin.read().bindings[binding.key]
+        admin.unbind(found)
+        admin.unbind(found)
+        assert list(admin.read().bindings.values()) == [neighbour]
+
+    def test_deleted_objects_go_with_their_bindings(self, admin: Admin) -> None:
+        """Exchange and queue are gone, with what was bound to them; deleting them again changes nothing."""
+        for exchange in (Exchange(name="x"), Exchange(name="y"), Exchange(name="z")):
+            admin.declare_exchange(exchange)
+        admin.declare_queue(QUORUM)
+        stays = Binding(source="y", destination="z", to_exchange=True)
+        for binding in (Binding(source="x", destination="y", to_exchange=True), stays):
+            admin.bind(binding)
+        admin.bind(Binding(source="y", destination="orders"))
+        for _ in range(2):
+            admin.delete_exchange("x")
+            admin.delete_queue("orders")
+        observed = admin.read()
+        assert (observed.exchange("x"), observed.queue("orders")) == (None, None)
+        assert list(observed.bindings.values()) == [stays]
 
 
 class TestMemoryAdmin(AdminContract):
