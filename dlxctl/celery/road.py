@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dlxctl.celery.native import NativeDelay
 from dlxctl.model.layout import Layout, WorkQueue
 
 SETTING = "dlxctl_queues"
@@ -26,14 +27,21 @@ class Tier:
 class Road:
     """What happens to failures of one work queue.
 
-    `tiers` ascend and are empty where nothing is retried; `attempts` is the number of retries. `dlx` and
-    `dead_letter` (a DLQ and its routing key) are both None where failures are dropped.
+    `tiers` ascend; they are empty where nothing is retried, and where `native` says how the broker delays what is given
+    back. `attempts` is the number of retries. `dlx` and `dead_letter` (a DLQ and its routing key) are both None where
+    failures are dropped.
     """
 
     tiers: tuple[Tier, ...] = ()
     attempts: int = 0
     dlx: str | None = None
     dead_letter: str | None = None
+    native: NativeDelay | None = None
+
+    @property
+    def retries(self) -> bool:
+        """Whether failures are tried again at all."""
+        return bool(self.tiers) or self.native is not None
 
     def tier(self, attempt: int, countdown: float | None = None) -> Tier:
         """The tier before retry number `attempt` (from 0), or for a `countdown` in seconds the nearest not shorter."""
@@ -48,6 +56,7 @@ class Road:
             "attempts": self.attempts,
             "dlx": self.dlx,
             "dead_letter": self.dead_letter,
+            **({"native": self.native.as_data()} if self.native else {}),
         }
 
     @classmethod
@@ -58,16 +67,19 @@ class Road:
             attempts=data["attempts"],
             dlx=data["dlx"],
             dead_letter=data["dead_letter"],
+            native=NativeDelay.from_data(data["native"]) if "native" in data else None,
         )
 
 
 def road_of(layout: Layout, queue: WorkQueue) -> Road:
     """The road of one work queue of the file."""
     ladder = layout.ladders[queue.retry] if queue.retry else None
-    delays = ladder.delays_ms if ladder else ()
+    native = layout.native_ladder(queue)
+    delays = ladder.delays_ms if ladder and not native else ()
     return Road(
         tiers=tuple(Tier(exchange=layout.naming.tier(delay), delay_ms=delay) for delay in delays),
         attempts=ladder.attempts if ladder else 0,
         dlx=layout.naming.dlx if queue.dead_letter else None,
         dead_letter=queue.dead_letter,
+        native=NativeDelay.of(native) if native else None,
     )

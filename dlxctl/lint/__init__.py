@@ -5,7 +5,7 @@ Every rule is a small function with a row in `CHECKS`; docs/checks.md is generat
 
 from itertools import islice
 
-from dlxctl.lint import arguments, names, roads, settings, usage
+from dlxctl.lint import arguments, names, native, roads, settings, usage
 from dlxctl.lint.checks import Check
 from dlxctl.model.diagnostics import MOST_REPORTED, Diagnostic, Rule
 from dlxctl.model.layout import Layout
@@ -13,7 +13,7 @@ from dlxctl.model.topology import Topology
 
 CHECKS: tuple[Check, ...] = tuple(
     value
-    for module in (names, settings, arguments, roads, usage)
+    for module in (names, settings, arguments, roads, usage, native)
     for value in vars(module).values()
     if isinstance(value, Check)
 )

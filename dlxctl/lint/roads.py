@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dlxctl.lint.checks import Finding, error, warning
 from dlxctl.model.diagnostics import quoted
 from dlxctl.model.effective import delivery_limit
-from dlxctl.model.layout import Layout, WorkQueue, delay_text
+from dlxctl.model.layout import Backend, Layout, WorkQueue, delay_text
 from dlxctl.model.topology import Topology
 
 SHORT_DELAY_MS = 100
@@ -71,7 +71,7 @@ def dead_letters_survive_a_look(layout: Layout, topology: Topology) -> Iterator[
 def delays_are_reached(layout: Layout, topology: Topology) -> Iterator[Finding]:
     """A ladder has at least as many attempts as delays."""
     for name, ladder in layout.ladders.items():
-        if ladder.attempts < len(ladder.delays_ms):
+        if ladder.backend is Backend.TIERS and ladder.attempts < len(ladder.delays_ms):
             unused = delay_text(ladder.delays_ms[ladder.attempts])
             cause = f"ladder {quoted(name)} has attempts: {ladder.attempts} and so never reaches its delay {unused}."
             remedy = f"Raise attempts to {len(ladder.delays_ms)}, or remove delays."

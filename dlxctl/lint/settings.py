@@ -62,8 +62,8 @@ def quorum_queues_reject_when_full(layout: Layout, topology: Topology) -> Iterat
 def quorum_queues_have_a_delivery_limit(layout: Layout, topology: Topology) -> Iterator[Finding]:
     """`delivery_limit` is said for every quorum work queue."""
     for queue in layout.work_queues.values():
-        argued = "x-delivery-limit" in queue.arguments
-        if queue.type is QueueType.QUORUM and queue.delivery_limit is None and not argued:
+        limited = "x-delivery-limit" in queue.arguments or layout.native_ladder(queue) is not None
+        if queue.type is QueueType.QUORUM and queue.delivery_limit is None and not limited:
             cause = (
                 f"quorum queue {quoted(queue.name)} has no delivery_limit; a task that kills workers returns for ever "
                 f"on RabbitMQ 3.10 and {DEFAULT_DELIVERY_LIMIT} times on 4.0 and later."

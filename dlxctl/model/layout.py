@@ -7,7 +7,7 @@ milliseconds throughout, and their names end in `_ms`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 from dlxctl.model.diagnostics import Place
 from dlxctl.model.topology import QueueType
@@ -22,17 +22,36 @@ class SettingsMode(StrEnum):
     ARGUMENTS = "arguments"
 
 
+class Backend(StrEnum):
+    """What holds a message until it is tried again."""
+
+    TIERS = "tiers"
+    """A queue for each delay, on every RabbitMQ."""
+    NATIVE = "native"
+    """The quorum work queue itself, from RabbitMQ 4.3 on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ladder:
-    """A retry ladder: `attempts` retries through `delays_ms` (strictly growing); the last delay repeats."""
+    """A retry ladder: `attempts` retries through `delays_ms` (strictly growing); the last delay repeats.
+
+    Of a native one the first delay is the shortest, and the last the longest.
+    """
 
     name: str
     delays_ms: tuple[int, ...]
     attempts: int
+    backend: Backend = Backend.TIERS
 
     def delay_ms(self, attempt: int) -> int:
         """The delay before retry number `attempt`, counted from 0."""
-        return self.delays_ms[min(attempt, len(self.delays_ms) - 1)]
+        match self.backend:
+            case Backend.TIERS:
+                return self.delays_ms[min(attempt, len(self.delays_ms) - 1)]
+            case Backend.NATIVE:
+                return native_delay_ms(self.delays_ms[0], self.delays_ms[-1], attempt)
+            case _:
+                assert_never(self.backend)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +156,14 @@ class Layout:
 
     @property
     def tiers_ms(self) -> tuple[int, ...]:
-        """Every distinct delay of the ladders, ascending: one tier each, shared by all queues."""
-        return tuple(sorted({delay for ladder in self.ladders.values() for delay in ladder.delays_ms}))
+        """Every distinct delay of the ladders with tiers, ascending: one tier each, shared by all queues."""
+        ladders = (ladder for ladder in self.ladders.values() if ladder.backend is Backend.TIERS)
+        return tuple(sorted({delay for ladder in ladders for delay in ladder.delays_ms}))
+
+    def native_ladder(self, queue: WorkQueue) -> Ladder | None:
+        """The ladder of `queue` where the broker itself delays its retries."""
+        ladder = self.ladders.get(queue.retry or "")
+        return ladder if ladder is not None and ladder.backend is Backend.NATIVE else None
 
     @property
     def tier_names(self) -> frozenset[str]:
@@ -152,6 +177,11 @@ class Layout:
     @property
     def lock_queue(self) -> str:
         return f"dlxctl.lock.{self.name}"
+
+
+def native_delay_ms(shortest_ms: int, longest_ms: int, attempt: int) -> int:
+    """The delay before retry number `attempt`, counted from 0, as RabbitMQ 4.3 grows it: linearly (facts 13.2)."""
+    return min(shortest_ms * (attempt + 1), longest_ms)
 
 
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))

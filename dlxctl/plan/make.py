@@ -10,12 +10,17 @@ from dlxctl.model.server import ServerInfo
 from dlxctl.model.topology import BrokerObject, Key, Topology
 from dlxctl.plan import findings, order
 from dlxctl.plan.drift import Drift
+from dlxctl.plan.native import retries
 from dlxctl.plan.value import Plan
 from dlxctl.spec.expand import expand
 
 
 def plan_for(layout: Layout, observed: Topology, server: ServerInfo) -> Plan:
-    """What makes the `observed` vhost of `server` what `layout` asks for."""
+    """What makes the `observed` vhost of `server` what `layout` asks for.
+
+    Raises InvalidTopology when the version of `server` cannot do what it asks for.
+    """
+    backends = retries(layout, server)
     drift = Drift(layout=layout, desired=expand(layout, version=server.version), observed=observed)
     return Plan(
         topology=layout.name,
@@ -27,6 +32,7 @@ def plan_for(layout: Layout, observed: Topology, server: ServerInfo) -> Plan:
         leftovers=tuple(findings.leftovers(drift)),
         warnings=tuple(sorted(findings.warnings(drift, server), key=lambda d: (d.place, d.code))),
         fingerprint=_fingerprint(drift),
+        retries=backends,
     )
 
 

@@ -7,6 +7,7 @@ from dlxctl.model.diagnostics import Diagnostic, Place
 from dlxctl.model.server import ServerInfo
 from dlxctl.model.topology import Binding, Exchange, Key, Queue
 from dlxctl.plan.changes import Change, Verb, subject, verb
+from dlxctl.plan.native import Retries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Plan:
 
     `changes` are in order: after each of them no queue is without its policy and no dead letter without its road.
     `fingerprint` is a SHA-256 over what is desired and what was observed of it: equal plans, equal fingerprints.
+    `retries`: which backend each ladder has here, and why.
     """
 
     topology: str
@@ -48,6 +50,7 @@ class Plan:
     leftovers: tuple[Leftover, ...]
     warnings: tuple[Diagnostic, ...]
     fingerprint: str
+    retries: tuple[Retries, ...] = ()
 
     @property
     def clean(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 from dlxctl.model.diagnostics import Place
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Policy, Queue
 from dlxctl.plan.changes import Change, Mark, PutPolicy, Verb, describe, kind, name, subject, verb
+from dlxctl.plan.native import Retries
 from dlxctl.plan.report import Report
 from dlxctl.plan.value import CannotChange, Leftover, Plan, counts
 from dlxctl.render.escape import printable
@@ -56,11 +57,17 @@ def plan_lines(plan: Plan) -> Iterator[Line]:
         yield from _blocked_lines(each, plan.source)
     ways = dict.fromkeys(migration(each) for each in plan.blocked)
     yield from _section("What cannot change in place, by hand:", map(" ".join, ways))
+    yield from _section("Retries:", () if plan.clean else map(_retries, plan.retries))
     yield from _section("Warnings:", (w.render(plan.source) for w in plan.warnings), Tone.WARN)
     yield from _section("On the broker, no longer in the file (apply leaves it):", map(_titled, plan.leftovers))
     if plan.changes or plan.blocked or plan.warnings or plan.leftovers:
         yield Line("")
     yield Line(summary(plan))
+
+
+def _retries(each: Retries) -> str:
+    queues = ", ".join(each.queues) or "no queue"
+    return f"{each.ladder}, for {queues}: backend {each.backend} ({each.reason})"
 
 
 def summary(plan: Plan) -> str:

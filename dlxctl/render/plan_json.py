@@ -7,6 +7,7 @@ from typing import Any
 
 from dlxctl.model.diagnostics import Diagnostic, Place
 from dlxctl.plan.changes import Change, NotReversible, PutPolicy, Verb, describe, kind, name, reverse, subject, verb
+from dlxctl.plan.native import Retries
 from dlxctl.plan.report import Report
 from dlxctl.plan.value import CannotChange, Plan, counts
 from dlxctl.render.plan import migration, settings_of
@@ -28,6 +29,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "blocked": [_blocked_json(each, plan.source) for each in plan.blocked],
         "warnings": [_warning_json(warning, plan.source) for warning in plan.warnings],
         "leftovers": [{"kind": kind(each), "name": name(each)} for each in plan.leftovers],
+        "retries": [_retries_json(each, plan.source) for each in plan.retries],
         "fingerprint": plan.fingerprint,
     }
 
@@ -67,6 +69,16 @@ def _blocked_json(each: CannotChange, source: str) -> dict[str, Any]:
         "differences": [{"setting": d.setting, "from": d.observed, "to": d.desired} for d in each.differences],
         "why": _place_json(each.why, source),
         "migration": list(migration(each)),
+    }
+
+
+def _retries_json(each: Retries, source: str) -> dict[str, Any]:
+    return {
+        "ladder": each.ladder,
+        "backend": str(each.backend),
+        "queues": list(each.queues),
+        "reason": each.reason,
+        "why": _place_json(each.why, source),
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from dlxctl.model.diagnostics import Place
 from dlxctl.model.layout import (
+    Backend,
     CeleryOptions,
     DeadLetterQueue,
     Ladder,
@@ -25,7 +26,12 @@ def layout_of(form: TopologyForm, *, source: str, places: Mapping[Path, Place]) 
         name=form.topology,
         vhost=form.vhost,
         ladders={
-            name: Ladder(name=name, delays_ms=tuple(ladder.delays), attempts=ladder.attempts)
+            name: Ladder(
+                name=name,
+                delays_ms=tuple(ladder.delays),
+                attempts=ladder.attempts,
+                backend=Backend(ladder.backend),
+            )
             for name, ladder in form.retry.items()
         },
         dead_letter_queues={

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dlxctl.model.attributes import BY_POLICY, SAFE_DELIVERY_LIMIT, Version
-from dlxctl.model.layout import DeadLetterQueue, Layout, SettingsMode, WorkQueue
+from dlxctl.model.layout import DeadLetterQueue, Ladder, Layout, SettingsMode, WorkQueue
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Queue, QueueType, Topology
 from dlxctl.spec.policies import Tunable, policies
 
@@ -63,7 +63,23 @@ def work_settings(queue: WorkQueue, layout: Layout) -> dict[str, Any]:
         "delivery-limit": queue.delivery_limit,
         "consumer-timeout": queue.consumer_timeout_ms,
     }
-    return settings | {key: value for key, value in wanted.items() if value is not None}
+    settings |= {key: value for key, value in wanted.items() if value is not None}
+    ladder = layout.native_ladder(queue)
+    return settings | (native_settings(ladder) if ladder else {})
+
+
+def native_settings(ladder: Ladder) -> dict[str, Any]:
+    """What makes a quorum queue of RabbitMQ 4.3 retry by itself, by policy key.
+
+    Only `failed` returns are delayed: a `basic.reject`, as RetryTask gives it, and a lost worker. Those count against
+    the delivery limit, which is why it ends the attempts; a `basic.nack` does not, and would go on for ever (facts 13).
+    """
+    return {
+        "delayed-retry-type": "failed",
+        "delayed-retry-min": ladder.delays_ms[0],
+        "delayed-retry-max": ladder.delays_ms[-1],
+        "delivery-limit": ladder.attempts,
+    }
 
 
 def dead_letter_settings(queue: DeadLetterQueue) -> dict[str, Any]:

@@ -27,9 +27,11 @@ class LadderForm(Section):
     """A retry ladder: through which delays a failed task comes back, and how often."""
 
     delays: list[Duration] = Field(min_length=1, max_length=20)
-    """Strictly growing delays, one retry tier each, shared by all queues."""
+    """Strictly growing delays, one retry tier each, shared by all queues; natively the shortest and the longest."""
     attempts: int = Field(ge=1, le=1000)
     """Retries before the message goes to the dead-letter queue; the last delay repeats."""
+    backend: Literal["tiers", "native"] = "tiers"
+    """tiers (default): a queue for each delay. native: quorum queues of RabbitMQ 4.3 delay retries themselves."""
 
 
 class DeadLetterForm(Section):

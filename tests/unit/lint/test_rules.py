@@ -15,6 +15,11 @@ dead_letter: {dead: {retention: 1d, parking: parked}}
 defaults: {retry: std, dead_letter: dead}
 """
 SOUND = BASE + "queues: {a: {delivery_limit: 5}}\n"
+NATIVE = """
+retry: {std: {backend: native, delays: [10s, 1m], attempts: 6}}
+dead_letter: {dead: {retention: 1d, parking: parked}}
+defaults: {retry: std, dead_letter: dead}
+"""
 
 
 def found(text: str) -> list[tuple[str, int, int]]:
@@ -30,6 +35,8 @@ def queue(settings: str, name: str = "a") -> str:
 def test_a_sound_file_has_no_findings() -> None:
     """Nothing is said about a file with which nothing is wrong."""
     assert found(SOUND) == []
+    assert found(NATIVE + "queues: {a: }") == []
+    assert found(NATIVE.replace("10s, 1m", "1m") + "queues: {a: }") == []
 
 
 @pytest.mark.parametrize(
@@ -79,6 +86,11 @@ def test_a_sound_file_has_no_findings() -> None:
         (SOUND + "exchanges: {e: {type: topic}}", "DLX342", 7, 13),
         (BASE + "queues: {a: {delivery_limit: 5, tasks: [x]}, b: {delivery_limit: 5, tasks: [y, x]}}", "DLX343", 6, 80),
         ("queues: {}", "DLX344", 3, 1),
+        (NATIVE + "queues: {a: {type: classic}}", "DLX350", 6, 14),
+        (NATIVE + "queues: {a: {delivery_limit: 5}}", "DLX351", 6, 14),
+        (NATIVE + "queues: {a: {arguments: {x-delivery-limit: 9}}}", "DLX351", 6, 26),
+        (NATIVE.replace("10s, 1m", "10s, 30s, 1m") + "queues: {a: }", "DLX352", 3, 51),
+        (NATIVE.replace("attempts: 6", "attempts: 5") + "queues: {a: }", "DLX353", 3, 46),
     ],
 )  # fmt: skip
 def test_a_broken_rule_is_found_where_it_is_broken(text: str, code: str, line: int, column: int) -> None:

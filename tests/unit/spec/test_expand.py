@@ -10,6 +10,17 @@ from dlxctl.model.topology import Binding, Exchange, Queue, QueueType, Topology
 from dlxctl.spec import load
 from dlxctl.spec.expand import OWNER_HEADER, expand, left_out
 
+NATIVE = """
+version: 1
+topology: shop
+retry:
+  native: {backend: native, delays: [10s, 1m], attempts: 6}
+  tiers: {delays: [1m], attempts: 2}
+dead_letter: {dead: }
+defaults: {dead_letter: dead}
+queues: {a: {retry: native}, b: {retry: tiers, delivery_limit: 20}}
+"""
+
 TEXT = """
 version: 1
 topology: shop
@@ -195,3 +206,21 @@ def test_a_delay_is_spelt_the_way_it_is_read(delay: int) -> None:
     """The name of a tier is a time that the file could hold."""
     layout: Layout = load(f"version: 1\ntopology: t\nretry: {{a: {{delays: [{delay_text(delay)}], attempts: 1}}}}")
     assert layout.tiers_ms == (delay,)
+
+
+def test_a_native_ladder_is_a_policy_and_no_tier() -> None:
+    """The queue itself delays what fails, its delivery limit ends the attempts, and only other ladders have tiers."""
+    topology = expand(load(NATIVE), version=(4, 3, 6))
+    assert {q.name for q in topology.queues.values()} == {"a", "b", "dead", "retry.1m"}
+    assert policy_of(topology, "a") == policy_of(topology, "b") | {
+        "delayed-retry-type": "failed", "delayed-retry-min": 10_000, "delayed-retry-max": 60_000, "delivery-limit": 6,
+    }  # fmt: skip
+
+
+def test_a_native_ladder_in_arguments() -> None:
+    """With `settings: arguments` the same settings are arguments of the work queue."""
+    arguments = queue(expand(load(NATIVE + "settings: arguments\n")), "a").arguments
+    assert {name: value for name, value in arguments.items() if "delayed-retry" in name or "limit" in name} == {
+        "x-delayed-retry-type": "failed", "x-delayed-retry-min": 10_000, "x-delayed-retry-max": 60_000,
+        "x-delivery-limit": 6,
+    }  # fmt: skip
