@@ -19,7 +19,7 @@ def let_die(reach: Access, work: str, messages: list[Message]) -> None:
         tags = [event.tag for event in link.pump(10) if isinstance(event, Delivery)]
         assert tags, f"{rejected} of {len(messages)} came"
         rejected += len(tags)
-        nack_multiple_drop = struct.pack(">BHIHHQBB", 1, 1, 13, 60, 120, tags[-1], 1, 0xCE)
+        nack_multiple_drop = struct.pack(">BHIHHQBB", 1, link._from, 13, 60, 120, tags[-1], 1, 0xCE)
         link._raw.write(nack_multiple_drop)
     link.cancel()
     link.settle()

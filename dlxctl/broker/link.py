@@ -1,4 +1,4 @@
-"""The seam for messages: one channel that takes from one queue and publishes copies, raw bytes throughout.
+"""The seam for messages: it takes from one queue and publishes copies, raw bytes throughout.
 
 `Link` is a Protocol. `raw_link.RawLink` is RabbitMQ; `memory_link.MemoryLink` is the double that ships.
 tests/contract/test_link.py runs the same tests on both.
@@ -14,7 +14,7 @@ LARGEST_HEADER = FRAME_MAX - 8
 
 
 class Link(Protocol):
-    """One consuming and publishing channel.
+    """One connection that consumes and publishes, each on a channel of its own.
 
     Calls that wait for the broker raise NotFound, BrokerRefused or BrokerUnavailable. `publish`, `ack` and
     `give_back` only fill a buffer, which the next `pump` sends.
@@ -49,11 +49,14 @@ class Link(Protocol):
     def give_back_all(self) -> None:
         """Return every outstanding delivery at once, also those that were not pumped yet, by one nack."""
 
-    def pump(self, timeout_s: float) -> list[Event]:
-        """Send what is buffered; wait until something came in or `timeout_s` is over; what came, in order."""
+    def pump(self, timeout_s: float, *, gather: bool = False) -> list[Event]:
+        """Send what is buffered; wait until something came in or `timeout_s` is over; what came, in order.
+
+        `gather`: much is on its way, so let it come together for some milliseconds; fewer, larger turns cost less.
+        """
 
     def settle(self) -> None:
-        """Return once the broker has taken everything sent so far (a round trip on the channel)."""
+        """Return once the broker has taken everything sent so far (a round trip on each channel)."""
 
     def abort(self) -> None:
         """End the connection at once, without a word to the broker; outstanding deliveries go back. Never raises."""

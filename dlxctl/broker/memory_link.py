@@ -50,6 +50,7 @@ class MemoryLink:
         self._out: list[tuple[int, bytes, StoredMessage]] = []
         self._events: list[Event] = []
         self._consuming = False
+        self._before = 0
         self.alive = True
 
     @property
@@ -64,6 +65,7 @@ class MemoryLink:
     def consume(self, queue: str, prefetch: int) -> None:
         self.depth(queue)
         self._queue, self._prefetch, self._consuming = queue, prefetch, True
+        self._before = self._tag  # what earlier consumers took does not count for this one
 
     def cancel(self) -> None:
         self._consuming = False
@@ -84,7 +86,7 @@ class MemoryLink:
         back, self._outstanding = self._outstanding, {}
         self._return(back)
 
-    def pump(self, timeout_s: float) -> list[Event]:
+    def pump(self, timeout_s: float, *, gather: bool = False) -> list[Event]:
         if not self.alive:
             raise BrokerUnavailable("moving messages: the connection was lost")
         if self._broker.blocked is None:
@@ -124,7 +126,9 @@ class MemoryLink:
             self._consuming = False
             self._events.append(Cancelled())
         queue = self._broker.queues.get(self._queue, deque())
-        while self._consuming and queue and len(self._outstanding) < self._prefetch:
+        taken = sum(tag > self._before for tag in self._outstanding)
+        while self._consuming and queue and taken < self._prefetch:
+            taken += 1
             message = queue.popleft()
             self._tag += 1
             self._outstanding[self._tag] = message

@@ -1,4 +1,4 @@
-"""pika's connection with another frame reader: one channel's content goes to an `Intake`, all else to pika.
+"""pika's connection with another frame reader: two channels' content goes to an `Intake`, all else to pika.
 
 pika keeps the handshake, TLS, heartbeats, channel life and errors; only the hot road passes it by, because its codec
 changes what it carries (it turns a float 1.5 into 1) and costs four fifths of the time. Relies on four private names
@@ -13,18 +13,18 @@ from pika.adapters.select_connection import SelectConnection
 
 from dlxctl.wire.intake import Intake
 
-RECEIVE_BYTES = 256 * 1024
+RECEIVE_BYTES = 1024 * 1024
 
 
 class RawConnection(SelectConnection):  # type: ignore[misc]  # pika has no types
-    """A SelectConnection that can divert one channel."""
+    """A SelectConnection that can divert two channels."""
 
     intake: Intake | None = None
     _frame_buffer: bytes
 
-    def divert(self, channel: int) -> Intake:
-        """From now on content, returns and confirms of `channel` go to the Intake that is returned."""
-        self.intake = Intake(channel)
+    def divert(self, *, taking: int, giving: int) -> Intake:
+        """From now on content, returns and confirms of these channels go to the Intake that is returned."""
+        self.intake = Intake(taking=taking, giving=giving)
         rest: bytes = self._frame_buffer
         self._frame_buffer = b""
         self._transport._MAX_RECV_BYTES = RECEIVE_BYTES  # 4 KiB in pika: a system call for every four messages

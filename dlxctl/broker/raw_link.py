@@ -1,5 +1,9 @@
 """The `Link` to RabbitMQ, on a `RawConnection`. Rules it implements: AMQP 0-9-1 confirms, mandatory, prefetch.
 
+Two channels, one to take and one to give: each is a process of the broker, and with one for both a replay is a fifth
+slower (docs/decisions/0008). What comes in is gathered for a moment, since a turn of many messages costs each of them
+less, here and in the broker.
+
 A copy is written whole (method, header, body frames in one piece), since a method frame between them would close the
 connection (505 UNEXPECTED_FRAME).
 """
@@ -20,10 +24,12 @@ from dlxctl.wire.intake import Event
 
 CLOSE_S = 5
 """How long to wait for the broker's word when closing."""
+GATHER_S = 0.003
+"""How long bytes come together before they are read, where many are on their way."""
 
 
 class RawLink:
-    """One connection with one channel in confirm mode."""
+    """One connection with a channel to take and a channel, in confirm mode, to give."""
 
     def __init__(
         self, access: Access, *, purpose: str, blocked_timeout_s: float | None = None,
@@ -38,11 +44,11 @@ class RawLink:
             access, purpose=purpose, blocked_timeout_s=blocked_timeout_s, implementation=RawConnection
         )
         self._tell_blocked = on_blocked
-        self._channel = self._connection.channel()
-        self._channel.confirm_delivery()
+        self._giving, self._taking = self._connection.channel(), self._connection.channel()
+        self._giving.confirm_delivery()
         self._raw: RawConnection = self._connection._impl
-        self._number = int(self._channel.channel_number)
-        self._intake = self._raw.divert(self._number)
+        self._to, self._from = int(self._giving.channel_number), int(self._taking.channel_number)
+        self._intake = self._raw.divert(taking=self._from, giving=self._to)
         self._buffer: list[bytes] = []
         self._methods: dict[tuple[bytes, bytes], bytes] = {}
         self._sequence = 0
@@ -62,43 +68,45 @@ class RawLink:
 
     def depth(self, queue: str) -> int:
         with converted(f"reading queue {queue!r}"):
-            return int(self._channel.queue_declare(queue, passive=True).method.message_count)
+            return int(self._taking.queue_declare(queue, passive=True).method.message_count)
 
     def consume(self, queue: str, prefetch: int) -> None:
         with converted(f"taking from queue {queue!r}"):
-            self._channel.basic_qos(prefetch_count=prefetch)
-            self._consumer = self._channel.basic_consume(queue, _never_called)
+            self._taking.basic_qos(prefetch_count=prefetch)
+            self._consumer = self._taking.basic_consume(queue, _never_called)
 
     def cancel(self) -> None:
         if self._consumer:
             tag, self._consumer = self._consumer, ""
             with converted("ending the consumer"):
                 self._flush()  # acknowledgements go first: see settle
-                self._channel.basic_cancel(tag)
+                self._taking.basic_cancel(tag)
 
     def publish(self, exchange: bytes, routing_key: bytes, header: bytes, body: bytes) -> int:
         method = self._methods.get((exchange, routing_key))
         if method is None:
-            method = frames.publish_method(self._number, exchange, routing_key)
+            method = frames.publish_method(self._to, exchange, routing_key)
             self._methods[exchange, routing_key] = method
-        prefix = frames.frame_prefix.pack(frames.HEADER, self._number, len(header))
+        prefix = frames.frame_prefix.pack(frames.HEADER, self._to, len(header))
         self._buffer += (method, prefix, header, b"\xce", body)
         self._sequence += 1
         return self._sequence
 
     def ack(self, tag: int, *, multiple: bool) -> None:
-        self._buffer.append(frames.ack(self._number, tag, multiple=multiple))
+        self._buffer.append(frames.ack(self._from, tag, multiple=multiple))
 
     def give_back(self, tag: int) -> None:
-        self._buffer.append(frames.nack_requeue(self._number, tag, multiple=False))
+        self._buffer.append(frames.nack_requeue(self._from, tag, multiple=False))
 
     def give_back_all(self) -> None:
-        self._buffer.append(frames.nack_requeue(self._number, 0, multiple=True))
+        self._buffer.append(frames.nack_requeue(self._from, 0, multiple=True))
 
-    def pump(self, timeout_s: float) -> list[Event]:
+    def pump(self, timeout_s: float, *, gather: bool = False) -> list[Event]:
         with converted("moving messages"):
             self._raise_if_ended()
             self._flush()
+            if gather:
+                time.sleep(GATHER_S)
             self._wait(timeout_s)
         events: list[Event] = self._intake.events
         self._intake.events = []
@@ -107,7 +115,8 @@ class RawLink:
     def settle(self) -> None:
         with converted("waiting for the broker to take what was sent"):
             self._flush()
-            self._channel.basic_qos(prefetch_count=1)  # any synchronous method of the channel will do
+            for channel in (self._taking, self._giving):
+                channel.basic_qos(prefetch_count=1)  # any synchronous method of the channel will do
 
     def abort(self) -> None:
         self._raw.hang_up()
@@ -133,7 +142,7 @@ class RawLink:
         deadline = time.monotonic() + timeout_s
         timer = loop.call_later(timeout_s, _nothing)
         try:
-            while not events and self._connection.is_open and self._channel.is_open:
+            while not events and self._alive:
                 loop.poll()
                 loop.process_timeouts()
                 if time.monotonic() >= deadline:
@@ -146,12 +155,17 @@ class RawLink:
         with suppress(ValueError):  # pika closes its loop with the connection
             self._raw.ioloop.remove_timeout(timer)
 
+    @property
+    def _alive(self) -> bool:
+        return self._connection.is_open and self._giving.is_open and self._taking.is_open
+
     def _raise_if_ended(self) -> None:
-        """Raise why the connection or the channel ended, as pika noted it; nothing while both live."""
-        if self._connection.is_open and self._channel.is_open:
+        """Raise why the connection or a channel ended, as pika noted it; nothing while all live."""
+        if self._alive:
             return
         closed = self._connection._closed_result
-        reason = closed.value.error if closed.ready else self._channel._closing_reason
+        ended = next((channel for channel in (self._giving, self._taking) if not channel.is_open), None)
+        reason = closed.value.error if closed.ready else getattr(ended, "_closing_reason", None)
         raise reason or pika_errors.ConnectionWrongStateError("the connection has ended")
 
     def _on_blocked(self, _connection: object, frame: Any) -> None:

@@ -24,6 +24,8 @@ from dlxctl.wire.intake import Cancelled, Confirm, Delivery, Returned
 
 WINDOW = 1_000
 """Copies under way at a time; after a crash at most so many are in both queues."""
+BUSY = 100
+"""Copies under way from which on turns are made fewer and larger."""
 MOST_KEPT = 1_000
 """Messages that stay and are kept unacknowledged; more go to the tail of the queue."""
 KEEP_S = 30.0
@@ -61,10 +63,10 @@ class Carrier:
         """One round: what came in, what may go out, what may be acknowledged. `taking`: also new messages."""
         if taking:
             self._consume()
-        events = self.link.pump(timeout_s)
+        events = self.link.pump(timeout_s, gather=len(self.window) >= BUSY)
         for event in events:
             self._handlers[type(event)](event)
-        for tag, multiple in self.window.acknowledgements():  # before new copies: less is in both queues after a kill
+        for tag, multiple in self.window.acknowledgements(self._batch()):
             self.link.ack(tag, multiple=multiple)
         if taking:
             self._admit()
@@ -86,6 +88,10 @@ class Carrier:
         if self.state.limit is None:
             return WINDOW
         return self.state.limit - self.state.report.moved_total - len(self.window)
+
+    def _batch(self) -> int:
+        """How many confirms make an acknowledgement worth its while; one, when few more are to come."""
+        return self.state.prefetch.current // 4 if len(self.window) >= BUSY else 1
 
     def _consume(self) -> None:
         prefetch = self.state.prefetch.change(len(self.window.kept))

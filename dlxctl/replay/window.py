@@ -40,6 +40,7 @@ class Window:
         self._entries: deque[Entry] = deque()
         self._by_sequence: dict[int, Entry] = {}
         self._lowest = 1
+        self._settled = 0
         self._lowest_kept: int | None = None
         self._uncertain: deque[Entry] = deque(maxlen=MOST_UNCERTAIN)
         self.kept: dict[int, None] = {}
@@ -84,13 +85,20 @@ class Window:
             if not confirm.ok and entry.held is None:
                 entry.held = refused
             entry.state = DONE if entry.held is None else KEPT
+            self._settled += 1
             yield entry
         if confirm.multiple:
             self._lowest = confirm.sequence + 1
 
-    def acknowledgements(self) -> Iterator[tuple[int, bool]]:
-        """(tag, multiple) of what may be acknowledged now; each is given out once."""
-        entries, prefix = self._entries, 0
+    def acknowledgements(self, least: int = 1) -> Iterator[tuple[int, bool]]:
+        """(tag, multiple) of what may be acknowledged now; each is given out once.
+
+        None while fewer than `least` copies were confirmed since the last: an acknowledgement of many costs the broker
+        as little as one of a single message, and what waits is within the window.
+        """
+        if self._settled < least:
+            return
+        entries, prefix, self._settled = self._entries, 0, 0
         while entries and entries[0].state != SENT:
             entry = entries.popleft()
             if entry.state == KEPT:

@@ -13,12 +13,14 @@ OVERHEAD = 8
 """Octets of a frame beside its payload."""
 
 frame_prefix = Struct(">BHI")
+frame_start = Struct(">BH")
 method_id = Struct(">HH")
 _u64 = Struct(">Q")
 _ack = Struct(">BHIHHQBB")
 
 BASIC = 60
 CANCEL, PUBLISH, RETURN, DELIVER, ACK, NACK = 30, 40, 50, 60, 80, 120
+DELIVER_METHOD = method_id.pack(BASIC, DELIVER)
 
 
 class Deliver(NamedTuple):
@@ -51,6 +53,11 @@ def read_deliver(data: bytes, at: int) -> Deliver:
         data[exchange_at : key_at - 1],
         data[key_at : key_at + data[key_at - 1]],
     )
+
+
+def body_size(data: bytes, at: int) -> int:
+    """Octets of the body that the content header payload at `at` announces."""
+    return int.from_bytes(data[at + 4 : at + 12], "big")
 
 
 def read_return(data: bytes, at: int) -> Return:

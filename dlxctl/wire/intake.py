@@ -1,7 +1,8 @@
-"""Bytes of a connection in, events of one channel out; frames that are not its content are handed back untouched.
+"""Bytes of a connection in, events of two channels out; frames that are not its content are handed back untouched.
 
 Pure: feed it any cut of the stream and it gives the same events. It holds at most one unfinished frame and one
-unfinished message. Used in place of a client library's frame reader, so that headers and bodies stay raw bytes.
+unfinished message a channel. Used in place of a client library's frame reader, so that headers and bodies stay raw
+bytes.
 """
 
 from typing import NamedTuple
@@ -43,19 +44,38 @@ class Cancelled(NamedTuple):
 
 Event = Delivery | Returned | Confirm | Cancelled
 
+_SHORTEST = 2 * frames.OVERHEAD + 14
+"""Octets of the shortest header frame with a body frame behind it."""
+
 
 class Intake:
-    """Frame reader of channel `channel`. `events` and `others` grow as bytes are fed; the owner empties them."""
+    """Frame reader of two channels: `taking` brings deliveries, `giving` confirms and returns.
 
-    __slots__ = ("_body", "_channel", "_header", "_missing", "_pending", "_rest", "events", "others")
+    The body frames of a delivery are stamped with `giving`, ready to be published there. `events` and `others` grow as
+    bytes are fed; the owner empties them.
+    """
 
-    def __init__(self, channel: int) -> None:
-        self._channel = channel
+    __slots__ = (
+        "_body",
+        "_giving",
+        "_header",
+        "_missing",
+        "_pending",
+        "_rest",
+        "_stamp",
+        "_taking",
+        "events",
+        "others",
+    )
+
+    def __init__(self, *, taking: int, giving: int) -> None:
+        self._taking, self._giving = taking, giving
+        self._stamp = frames.frame_start.pack(frames.BODY, giving)
         self._rest = b""
-        self._pending: frames.Deliver | frames.Return | None = None
-        self._header = b""
-        self._body: list[bytes] = []
-        self._missing = 0
+        self._pending: dict[int, frames.Deliver | frames.Return] = {}
+        self._header = {taking: b"", giving: b""}
+        self._body: dict[int, list[bytes]] = {taking: [], giving: []}
+        self._missing = {taking: 0, giving: 0}
         self.events: list[Event] = []
         self.others: list[bytes] = []
 
@@ -64,57 +84,80 @@ class Intake:
         if self._rest:
             data = self._rest + data
         at, length = 0, len(data)
-        prefix = frames.frame_prefix.unpack_from
+        prefix, taking, giving = frames.frame_prefix.unpack_from, self._taking, self._giving
         while length - at >= frames.OVERHEAD:
             kind, channel, size = prefix(data, at)
             stop = at + size + frames.OVERHEAD
             if stop > length:
                 break
-            if channel != self._channel or not self._take(kind, data, at, stop):
+            if channel == taking:
+                end = kind == frames.METHOD and self._at_once(data, at + 7, stop, length)
+                if end:
+                    at = end
+                    continue
+            if channel not in (taking, giving) or not self._take(kind, channel, data, at, stop):
                 self.others.append(data[at:stop])
             at = stop
         self._rest = data[at:]
 
-    def _take(self, kind: int, data: bytes, at: int, stop: int) -> bool:
-        """Digest one whole frame of the channel; False when it is somebody else's business."""
+    def _at_once(self, data: bytes, method: int, at: int, length: int) -> int:
+        """A delivery that lies whole in `data`, its body in one frame, as nearly all do: where it ends; else 0.
+
+        `method`: offset of its method, `at` of its header frame.
+        """
+        if length - at < _SHORTEST or not data.startswith(frames.DELIVER_METHOD, method):
+            return 0
+        kind, channel, size = frames.frame_prefix.unpack_from(data, at)
+        body_at = at + size + frames.OVERHEAD
+        if kind != frames.HEADER or channel != self._taking or body_at + frames.OVERHEAD > length:
+            return 0
+        body_kind, body_channel, body_size = frames.frame_prefix.unpack_from(data, body_at)
+        end = body_at + body_size + frames.OVERHEAD
+        whole = frames.body_size(data, at + 7) == body_size and body_kind == frames.BODY
+        if not whole or end > length or body_channel != self._taking:
+            return 0
+        header, body = data[at + 7 : body_at - 1], self._stamp + data[body_at + 3 : end]
+        self.events.append(Delivery(*frames.read_deliver(data, method + 4), header, body))
+        return end
+
+    def _take(self, kind: int, channel: int, data: bytes, at: int, stop: int) -> bool:
+        """Digest one whole frame of a channel of ours; False when it is somebody else's business."""
         if kind == frames.METHOD:
-            return self._method(data, at + 7)
-        if self._pending is None:
+            return self._method(channel, data, at + 7)
+        if channel not in self._pending:
             return False
         if kind == frames.HEADER:
-            self._header = data[at + 7 : stop - 1]
-            self._missing = int.from_bytes(self._header[4:12], "big")
+            self._header[channel] = data[at + 7 : stop - 1]
+            self._missing[channel] = frames.body_size(data, at + 7)
         else:
-            self._body.append(data[at:stop])
-            self._missing -= stop - at - frames.OVERHEAD
-        if self._missing <= 0:
-            self._complete()
+            self._body[channel].append(self._stamp + data[at + 3 : stop])
+            self._missing[channel] -= stop - at - frames.OVERHEAD
+        if self._missing[channel] <= 0:
+            self._complete(channel)
         return True
 
-    def _method(self, data: bytes, at: int) -> bool:
+    def _method(self, channel: int, data: bytes, at: int) -> bool:
         group, method = frames.method_id.unpack_from(data, at)
         if group != frames.BASIC:
             return False
         if method == frames.DELIVER:
-            self._pending = frames.read_deliver(data, at + 4)
+            self._pending[channel] = frames.read_deliver(data, at + 4)
         elif method in (frames.ACK, frames.NACK):
             sequence, multiple = frames.read_confirm(data, at + 4)
             self.events.append(Confirm(sequence, multiple, method == frames.ACK))
         elif method == frames.RETURN:
-            self._pending = frames.read_return(data, at + 4)
+            self._pending[channel] = frames.read_return(data, at + 4)
         else:
             if method == frames.CANCEL:
                 self.events.append(Cancelled())
             return False
         return True
 
-    def _complete(self) -> None:
-        pending, body = self._pending, self._body
+    def _complete(self, channel: int) -> None:
+        pending, body, header = self._pending.pop(channel), self._body[channel], self._header[channel]
         match pending:
-            case frames.Deliver(tag, redelivered, exchange, key):
-                whole = body[0] if len(body) == 1 else b"".join(body)
-                self.events.append(Delivery(tag, redelivered, exchange, key, self._header, whole))
+            case frames.Deliver():
+                self.events.append(Delivery(*pending, header, b"".join(body)))
             case frames.Return(code, text, _, key):
-                self.events.append(Returned(code, text.decode("utf-8", "backslashreplace"), key, self._header))
-        self._pending = None
-        self._body = []
+                self.events.append(Returned(code, text.decode("utf-8", "backslashreplace"), key, header))
+        body.clear()

@@ -60,7 +60,7 @@ def test_messages_pass_under_tls(broker: RunningBroker, vhost: str) -> None:
     with endpoint(broker) as port:
         there = access(f"amqps://guest:guest@localhost:{port}/{vhost}?cacertfile={CERTIFICATE}")
         link = RawLink(there, purpose="test")
-        link._channel.queue_declare("q")
+        link._taking.queue_declare("q")
         sent = [message("x" * size) for size in (1, 1_000, 500_000)]
         seed(link, "q", sent)
         assert [(d.header, d.body) for d in drained(link, "q")] == sent
@@ -89,6 +89,6 @@ def test_alternates_of_the_url_are_tried_in_turn(broker: RunningBroker, vhost: s
     """The first two do not answer; the third does, and its own vhost is entered."""
     down = "amqp://guest:guest@127.0.0.1:1"
     link = RawLink(access(f"{down}/{vhost};{down}/{vhost};{broker.amqp_url}/{vhost}"), purpose="test")
-    link._channel.queue_declare("here")
+    link._taking.queue_declare("here")
     link.close()
     assert [queue["name"] for queue in broker.api("GET", f"queues/{vhost}")] == ["here"]

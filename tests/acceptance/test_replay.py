@@ -195,7 +195,7 @@ def test_a_canary_sees_what_dies_again(reach: Access, dlxctl: Dlxctl) -> None:
         while not stop.is_set():
             for event in link.pump(0.1):
                 if isinstance(event, Delivery):
-                    link._raw.write(struct.pack(">BHIHHQBB", 1, 1, 13, 60, 120, event.tag, 0, 0xCE))
+                    link._raw.write(struct.pack(">BHIHHQBB", 1, link._from, 13, 60, 120, event.tag, 0, 0xCE))
         link.close()
 
     worker = threading.Thread(target=reject_all)
@@ -240,7 +240,7 @@ def test_via_exchange_goes_by_the_first_publish(reach: Access, dlxctl: Dlxctl) -
     link = RawLink(reach, purpose="test")
     link.consume("orders", 1)
     (delivery,) = [event for event in link.pump(10) if isinstance(event, Delivery)]
-    link._raw.write(struct.pack(">BHIHHQBB", 1, 1, 13, 60, 120, delivery.tag, 0, 0xCE))
+    link._raw.write(struct.pack(">BHIHHQBB", 1, link._from, 13, 60, 120, delivery.tag, 0, 0xCE))
     link.settle()
     link.close()
     wait_for(reach, "dead", 1)

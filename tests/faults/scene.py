@@ -245,5 +245,5 @@ def reject_all(reach: Access, work: str, stop: threading.Event) -> None:
     while not stop.is_set():
         for event in link.pump(0.1):
             if isinstance(event, Delivery):
-                link._raw.write(struct.pack(">BHIHHQBB", 1, 1, 13, 60, 120, event.tag, 0, 0xCE))
+                link._raw.write(struct.pack(">BHIHHQBB", 1, link._from, 13, 60, 120, event.tag, 0, 0xCE))
     link.close()

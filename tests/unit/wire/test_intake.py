@@ -13,7 +13,7 @@ from tests import amqp_values as amqp
 HEARTBEAT = frames.frame(8, 0, b"")
 
 
-def deliver(tag: int, body: bytes, channel: int = 1) -> bytes:
+def deliver(tag: int, body: bytes, channel: int = 2) -> bytes:
     method = struct.pack(">HH", 60, 60) + amqp.short(b"ctag") + struct.pack(">QB", tag, 1)
     method += amqp.short(b"dlx") + amqp.short(b"dead")
     return (
@@ -32,23 +32,33 @@ def returned(body: bytes) -> bytes:
     return frames.frame(1, 1, method) + frames.frame(2, 1, amqp.Header(body).payload()) + amqp.body_frame(body)
 
 
+def frames_of(data: bytes) -> list[bytes]:
+    """The stream cut into its frames."""
+    found = []
+    while data:
+        size = frames.frame_prefix.unpack_from(data)[2] + frames.OVERHEAD
+        found.append(data[:size])
+        data = data[size:]
+    return found
+
+
 BIG = b"z" * 300_000
 STREAM = (
-    deliver(1, b"one") + HEARTBEAT + deliver(2, b"") + confirm(1, 80, 0) + deliver(7, b"other", channel=2)
+    deliver(1, b"one") + HEARTBEAT + deliver(2, b"") + confirm(1, 80, 0) + deliver(7, b"other", channel=3)
     + returned(b"back") + confirm(9, 80, 1) + confirm(10, 120, 1) + deliver(3, BIG)
-    + frames.frame(1, 1, struct.pack(">HH", 60, 30) + amqp.short(b"ctag") + b"\0")
+    + frames.frame(1, 2, struct.pack(">HH", 60, 30) + amqp.short(b"ctag") + b"\0")
 )  # fmt: skip
 
 
 def read(pieces: list[bytes]) -> Intake:
-    intake = Intake(1)
+    intake = Intake(taking=2, giving=1)
     for piece in pieces:
         intake.feed(piece)
     return intake
 
 
 def test_the_stream_becomes_events_in_order() -> None:
-    """Deliveries, returns and confirms keep their order and their bytes."""
+    """Deliveries, returns and confirms keep their order and their bytes; bodies are stamped for the giving channel."""
     events = read([STREAM]).events
     assert [type(event) for event in events] == [
         Delivery, Delivery, Confirm, Returned, Confirm, Confirm, Delivery, Cancelled,
@@ -68,7 +78,7 @@ def test_other_frames_are_handed_back_whole() -> None:
     """Heartbeats, other channels and methods that are not content go to whoever owns them."""
     others = read([STREAM]).others
     assert others[0] == HEARTBEAT
-    assert b"".join(others[1:4]) == deliver(7, b"other", channel=2)
+    assert b"".join(others[1:4]) == deliver(7, b"other", channel=3)
     assert len(others) == 5
 
 
@@ -80,6 +90,14 @@ def test_any_cut_gives_the_same(cuts: list[int]) -> None:
     pieces = [STREAM[a:b] for a, b in itertools.pairwise(edges)]
     whole, cut = read([STREAM]), read(pieces)
     assert (cut.events, cut.others) == (whole.events, whole.others)
+
+
+def test_messages_of_two_channels_may_be_entangled() -> None:
+    """Frames of a return between those of a delivery belong to the return."""
+    ours, theirs = frames_of(deliver(1, BIG)), frames_of(returned(b"back"))
+    mixed = [frame for pair in itertools.zip_longest(ours, theirs, fillvalue=b"") for frame in pair]
+    kinds = {type(event): event for event in read([b"".join(mixed)]).events}
+    assert kinds == {type(event): event for event in read([deliver(1, BIG) + returned(b"back")]).events}
 
 
 def test_octet_by_octet() -> None:
