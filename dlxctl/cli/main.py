@@ -21,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "plan": "Show what apply would change.",
     "apply": "Make the broker what the file says.",
     "celery": "Generate the Celery configuration module.",
+    "doctor": "Tell which failures of a Celery app's tasks reach their dead-letter queue.",
+    "trace": "Walk a failing message through the topology, without a broker.",
     "inspect": "List and group the dead letters of a queue, leaving them there.",
     "replay": "Move dead letters back to the queues they came from.",
     "runs": "List and show past replay runs.",

@@ -1,0 +1,60 @@
+"""dlxctl trace as a process, without a broker."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLE = Path(__file__).parent.parent.parent / "topology.yaml"
+
+
+def trace(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """The installed command, far from any broker."""
+    command = [str(Path(sys.executable).parent / "dlxctl"), "trace", *map(str, arguments)]
+    return subprocess.run(command, env={**os.environ, "NO_COLOR": "1"}, capture_output=True, text=True, timeout=60)
+
+
+def test_a_failing_task_is_followed_through_its_tiers() -> None:
+    """The default is a task that fails until its retries are spent; the whole time is the sum of its delays."""
+    done = trace(EXAMPLE, "orders")
+    assert done.returncode == 0, done.stderr
+    assert "attempt 6 fails; RetryTask publishes it to dlx, routing key dead_letter" in done.stdout
+    assert done.stdout.endswith("It is dead, and lies in dead_letter after 31m 10s.\n")
+
+
+def test_json_tells_the_same() -> None:
+    """An object with the steps, the ending, the time and the headers."""
+    walk = json.loads(trace(EXAMPLE, "orders", "--event", "crash*", "--format", "json").stdout)
+    assert (walk["ending"], walk["ended_in"], walk["total_ms"]) == ("dead", "dead_letter", 0)
+    assert [step["what"] for step in walk["steps"]].count("crash") == 6
+    assert walk["headers"]["x-death"][0]["reason"] == "delivery_limit"
+
+
+def test_what_cannot_be_traced_is_named(tmp_path: Path) -> None:
+    """An unknown queue, event or file is wrong usage, exit 2, with what there is."""
+    cases = {
+        (EXAMPLE, "order"): "there is no queue 'order'",
+        (EXAMPLE, "orders", "--event", "explode"): "'explode' is not an event",
+        (EXAMPLE, "default", "--event", "overflow"): "has no max_length",
+        (tmp_path / "none.yaml", "orders"): "there is no file",
+    }
+    for arguments, words in cases.items():
+        done = trace(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert words in done.stderr
+
+
+def test_definitions_are_traced_too(tmp_path: Path) -> None:
+    """RabbitMQ's own export will do: of its one vhost, or of the one that is named."""
+    queue = {"name": "a", "vhost": "v", "durable": True, "auto_delete": False,
+             "arguments": {"x-dead-letter-exchange": "nowhere"}}  # fmt: skip
+    document = {"vhosts": [{"name": "v"}], "queues": [queue], "exchanges": [], "bindings": [], "policies": []}
+    file = tmp_path / "definitions.json"
+    file.write_text(json.dumps(document))
+    assert 'LOST: the broker drops it without a word, because the exchange "nowhere"' in trace(file, "a").stdout
+    file.write_text(json.dumps(document | {"vhosts": [{"name": "v"}, {"name": "w"}]}))
+    assert "has 2 vhosts: v, w" in trace(file, "a").stderr
+    assert trace(file, "a", "--vhost", "v").returncode == 0
+    file.write_text("[]")
+    assert "is not a file of RabbitMQ definitions" in trace(file, "a").stderr
