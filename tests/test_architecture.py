@@ -25,6 +25,8 @@ ONLY_IN = {
     "pydantic": {"spec"},
     "yaml": {"spec"},
     "jmespath": {"replay"},
+    "redis": {"celery"},
+    "sqlalchemy": {"celery"},
 }
 WORKER_ONLY = {"celery", "kombu", "amqp", "billiard", "vine"}
 MODEL_FORBIDS = {"click", "pika", "urllib3", "rich", "pydantic", "yaml", *WORKER_ONLY}

@@ -33,12 +33,17 @@ def rabbitmq_release(root: Path) -> str | None:
 
 def install_rabbitmq() -> None:
     """Install the machine's own rabbitmq-server, without starting or enabling its service. Needs root."""
-    say("installing rabbitmq-server by apt (once)")
+    install("rabbitmq-server")
+
+
+def install(package: str) -> None:
+    """Install a package whose service has its name, without starting or enabling that. Needs root. Raises NoBroker."""
+    say(f"installing {package} by apt (once)")
     with _services_held_back(Path("/")):
         _apt_get(["update"])
-        _apt_get(["install", "-y", "--no-install-recommends", "rabbitmq-server"])
+        _apt_get(["install", "-y", "--no-install-recommends", package])
     if Path("/run/systemd/system").is_dir():
-        _run(["systemctl", "disable", "--quiet", "rabbitmq-server"])
+        _run(["systemctl", "disable", "--quiet", package])
 
 
 def make_root(suite: str, root: Path) -> None:
