@@ -6,12 +6,14 @@ from typing import assert_never
 
 from dlxctl.celery.doctor.outcomes import End, Fate, Outcome
 from dlxctl.celery.doctor.rest import Rest
-from dlxctl.celery.doctor.steps import CELERY, NEVER, Step, occurs, step
+from dlxctl.celery.doctor.steps import CELERY, HOOKED, NEVER, REQUEUES_HARD_LIMIT, Step, occurs, step
 from dlxctl.celery.doctor.values import AppFacts, Hook, TaskFacts
 from dlxctl.model.topology import QueueType
 
 SETUP = 'from dlxctl.celery import setup; setup(app, "topology.yaml")'
 """The line that brings every hook."""
+REST = "give the queue a dead_letter in topology.yaml; then dlxctl apply"
+CONFIRMS = 'broker_transport_options = {"confirm_publish": True}'
 SPLIT: tuple[int, ...] = (5, 7)
 """The first Celery with `task_acks_on_failure` and `task_acks_on_timeout`; before, one setting stood for both."""
 
@@ -59,14 +61,16 @@ class _Case:
             return Fate(end=End.DLQ)
         end = End.STUCK if self.rest.keeps else End.LOST
         cause = f'what queue "{self.rest.queue}" rejects goes nowhere: {self.rest.trouble}'
-        return Fate(end=end, cause=cause, remedy="dlxctl apply")
+        return Fate(end=end, cause=cause, remedy=REST)
 
     def _returned(self, outcome: Outcome, done: Step) -> Fate:
         """Back in its queue: for ever, or until the delivery limit sends it where rejected messages go."""
         kills = done is Step.WORKER_ENDS
         cause, remedy = _RETURNS[outcome]
+        if outcome is Outcome.CHILD_KILLED and self.task.acks_on_failure:
+            remedy = f"{self._when_late().removeprefix(', ')}, {remedy}"
         if self.rest.limit is None:
-            endless = f'{cause}, and nothing on queue "{self.rest.queue}" ends that ({_no_limit(self.rest.type)})'
+            endless = f"{cause}; nothing ends that, for the queue is {_no_limit(self.rest.type)}"
             return Fate(end=End.LOOPS, cause=endless, remedy=remedy, kills_worker=kills)
         limited = self._rejected()
         if limited.end is not End.DLQ:
@@ -76,16 +80,33 @@ class _Case:
         return Fate(end=End.DLQ, cause=told, remedy=remedy if kills else "", kills_worker=kills, runs=runs)
 
     def _why_acked(self, outcome: Outcome) -> tuple[str, str]:
-        if outcome is Outcome.RETRY_UNROUTABLE and Hook.RETRY not in self.task.hooks and not self.app.confirms:
-            confirms = 'broker_transport_options = {"confirm_publish": True}'
-            return "publisher confirms are off, so a publish to nowhere is no error", confirms
+        if outcome is Outcome.RETRY_UNROUTABLE and not self._hooked(outcome) and not self.app.confirms:
+            late = "" if self.task.acks_late else ", task_acks_late = True"
+            return "publisher confirms are off, so a publish to nowhere is no error", CONFIRMS + late
         if CELERY.get(outcome) == NEVER and outcome is not Outcome.RETRY_UNROUTABLE:
             return "Celery acknowledges such a message, and no setting changes that", SETUP
+        timed_out = outcome is Outcome.HARD_TIME_LIMIT
         if not self.task.acks_late:
-            return self._blame("acks_late", "task_acks_late", "it is acknowledged before it runs", True)
-        option = "acks_on_timeout" if outcome is Outcome.HARD_TIME_LIMIT else "acks_on_failure"
+            cause, remedy = self._blame("acks_late", "task_acks_late", "it is acknowledged before it runs", True)
+            more = self._when_late() if self.task.acks_on_failure else ""
+            return cause, SETUP if self._needs_hook(outcome) else remedy + more
+        option = "acks_on_timeout" if timed_out else "acks_on_failure"
         shown = option if self.app.celery >= SPLIT else "acks_on_failure_or_timeout"
-        return self._blame(shown, f"task_{shown}", "it is acknowledged when it fails", False)
+        cause, remedy = self._blame(shown, f"task_{shown}", "it is acknowledged when it fails", False)
+        return cause, SETUP if self._needs_hook(outcome) else remedy
+
+    def _when_late(self) -> str:
+        return f", task_{'acks_on_failure' if self.app.celery >= SPLIT else 'acks_on_failure_or_timeout'} = False"
+
+    def _hooked(self, outcome: Outcome) -> bool:
+        hook = Hook.REQUEST if outcome is Outcome.HARD_TIME_LIMIT else HOOKED[outcome][0]
+        return hook in self.app.hooks | self.task.hooks
+
+    def _needs_hook(self, outcome: Outcome) -> bool:
+        """Whether it would loop, where it is now acknowledged, if a setting were mended alone."""
+        loops = outcome is Outcome.HARD_TIME_LIMIT and self.app.celery >= REQUEUES_HARD_LIMIT
+        ends = CELERY.get(outcome, NEVER)[-1] in (Step.WORKER_ENDS, Step.HELD)
+        return (loops or ends) and not self._hooked(outcome)
 
     def _blame(self, option: str, setting: str, effect: str, wanted: bool) -> tuple[str, str]:
         """The setting, or where that is right the task that departs from it."""
@@ -103,7 +124,7 @@ def _ends_worker(outcome: Outcome) -> bool:
 
 
 def _no_limit(kind: QueueType) -> str:
-    return "quorum, without a delivery_limit" if kind is QueueType.QUORUM else f"{kind}: it has no delivery limit"
+    return "quorum and has no delivery limit" if kind is QueueType.QUORUM else str(kind)
 
 
 LIMIT = "in topology.yaml: type: quorum, delivery_limit: 20"

@@ -11,6 +11,9 @@ from dlxctl.model.attributes import Version
 from dlxctl.model.effective import delivery_limit, setting
 from dlxctl.model.topology import Binding, Queue, QueueType, Topology
 
+UNKNOWN = "?"
+"""Stands for the dead-letter queue that a queue is trusted to have."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
@@ -29,13 +32,13 @@ class Rest:
 
 
 def rest_of(topology: Topology, queue: Queue, version: Version, *, complete: bool = True) -> Rest:
-    """Follow the dead letters of `queue`. Without a `complete` topology an exchange that is not in it is trusted."""
+    """Follow the dead letters of `queue`. Where `topology` is not `complete`, what it does not tell is trusted."""
     exchange = setting(topology, queue, "x-dead-letter-exchange")
     limit = delivery_limit(topology, queue, version)
+    if not complete and (exchange is None or (exchange and topology.exchange(exchange) is None)):
+        return Rest(queue=queue.name, type=queue.type, limit=limit, dead_letters=(UNKNOWN,))
     if exchange is None:
         return Rest(queue=queue.name, type=queue.type, limit=limit, trouble="it has no dead-letter exchange")
-    if not complete and exchange and topology.exchange(exchange) is None:
-        return Rest(queue=queue.name, type=queue.type, limit=limit, dead_letters=("?",))
     key = setting(topology, queue, "x-dead-letter-routing-key")
     found = tuple(dict.fromkeys(_reached(topology, str(exchange), None if key is None else str(key), queue.name)))
     return Rest(

@@ -69,14 +69,14 @@ CELERY: dict[Outcome, Row] = {
 """Without dlxctl; the hard time limit is `_hard_limit`'s."""
 
 HOOKED: dict[Outcome, tuple[Hook, Row]] = {
-    Outcome.REJECT_BADLY: (Hook.REQUEST, REJECTING),
+    Outcome.REJECT_BADLY: (Hook.RETRY, REJECTING),
     Outcome.MEMORY_ERROR: (Hook.REQUEST, FAILING),
     Outcome.BACKEND_DOWN_REJECT: (Hook.REQUEST, REJECTING),
     Outcome.EXPIRED: (Hook.REQUEST, COPYING),
     Outcome.RETRY_UNROUTABLE: (Hook.RETRY, REJECTING),
-    Outcome.BAD_ETA: (Hook.STRATEGY, COPYING),
-    Outcome.MISSING_ID: (Hook.STRATEGY, COPYING),
-    Outcome.NOT_A_TRIPLE: (Hook.STRATEGY, COPYING),
+    Outcome.BAD_ETA: (Hook.CONSUMER, COPYING),
+    Outcome.MISSING_ID: (Hook.REQUEST, COPYING),
+    Outcome.NOT_A_TRIPLE: (Hook.REQUEST, COPYING),
     Outcome.UNREGISTERED: (Hook.CONSUMER, COPYING),
     Outcome.CONTENT_NOT_ACCEPTED: (Hook.CONSUMER, COPYING),
     Outcome.NOT_CELERY: (Hook.CONSUMER, COPYING),

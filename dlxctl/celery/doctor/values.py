@@ -15,11 +15,9 @@ class Hook(StrEnum):
     """Code of dlxctl inside the worker, by where it sits."""
 
     RETRY = "retry"
-    """`RetryTask`: retries through tiers, confirmed and mandatory."""
+    """`RetryTask`: retries through tiers, confirmed and mandatory, and no `Reject` that cannot be unpickled."""
     REQUEST = "request"
-    """Its request class: writes the failure on a copy, and ends hard time limits in the DLQ."""
-    STRATEGY = "strategy"
-    """Its strategy: sends what Celery's request class cannot be built from to the DLQ."""
+    """Its request class: writes the failure on a copy, and buries what Celery requeues, forgets, or dies of."""
     CONSUMER = "consumer"
     """Its consumer: sends what Celery cannot decode, or does not know, to the DLQ."""
 

@@ -1,0 +1,53 @@
+"""All of it for one app: what becomes of its tasks' failures, and everything else that is wrong with it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dlxctl.celery.doctor.judgement import TaskReport, asked_for, endless, judged, reports
+from dlxctl.celery.doctor.queues import queue_findings
+from dlxctl.celery.doctor.rules import Finding
+from dlxctl.celery.doctor.scene import Scene
+from dlxctl.celery.doctor.traps import trap_findings
+from dlxctl.celery.doctor.values import AppFacts, Version
+from dlxctl.model.topology import QueueType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What doctor says. `server` is None when the broker was not asked; `remarks` are true and no findings."""
+
+    app: AppFacts
+    vhost: str
+    server: Version | None
+    tasks: tuple[TaskReport, ...]
+    findings: tuple[Finding, ...]
+    remarks: tuple[str, ...]
+
+
+def examine(scene: Scene) -> Examination:
+    """Judge `scene`; findings come in the order of their codes."""
+    tasks = tuple(reports(scene))
+    findings = (*judged(tasks), *endless(scene), *queue_findings(scene), *trap_findings(scene))
+    return Examination(
+        app=scene.app,
+        vhost=scene.topology.vhost,
+        server=scene.version if scene.online else None,
+        tasks=tasks,
+        findings=tuple(sorted(findings, key=lambda finding: finding.code)),
+        remarks=(*scene.extra, *_remarks(scene, tasks)),
+    )
+
+
+def _remarks(scene: Scene, tasks: tuple[TaskReport, ...]) -> Iterator[str]:
+    if any(asked_for(outcome, fate) for task in tasks for outcome, fate in task.fates.items()):
+        yield "A task that raises Reject(requeue=True) comes back for ever where no delivery limit ends that."
+    classic = sorted({task.queue for task in tasks if scene.rest(task.queue).type is QueueType.CLASSIC})
+    if classic:
+        yield f"No delivery limit ends a task that kills its whole worker on a classic queue: {', '.join(classic)}."
+    limited = {o for task in tasks for o, fate in task.fates.items() if fate.runs and fate.sound}
+    if limited:
+        yield f"The delivery limit alone ends some failures, after as many runs: {', '.join(sorted(limited))}."
+    if not scene.online and scene.desired is None:
+        yield "Neither a broker nor a topology file was asked: every queue is trusted to lead to a dead-letter queue."
+    if not tasks:
+        yield "The app has no tasks of its own: is -A the module that the worker is started with?"
