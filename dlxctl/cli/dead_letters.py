@@ -1,7 +1,9 @@
-"""What inspect and replay have in common: the queue, the optional topology file, and the way to the broker."""
+"""What the commands on dead letters have in common: the queue, the optional topology file, the way to the broker, and
+a look at the queue."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,10 +11,19 @@ import click
 
 from dlxctl.broker.address import Access
 from dlxctl.broker.management import Management
+from dlxctl.broker.raw_link import RawLink
+from dlxctl.broker.run_guard import BrokerGuard
 from dlxctl.cli.options import DEFAULT_FILE, access_for, broker_access
+from dlxctl.cli.signals import graceful
+from dlxctl.errors import Interrupted
 from dlxctl.model.layout import Layout
-from dlxctl.ops.situation import LIMIT_HAZARD, Situation, situation
+from dlxctl.ops.look_around import Looked, Wanted, look
+from dlxctl.ops.make_safe import make_safe
+from dlxctl.ops.rotation import Judge
+from dlxctl.ops.run_identity import holder, new_run_id
+from dlxctl.ops.situation import LIMIT_HAZARD, Situation, refuse_danger, situation
 
+BLOCKED_TIMEOUT_S = 120
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -48,3 +59,59 @@ def survey(access: Access, queue: str, layout: Layout | None) -> Situation:
     for remark in found.remarks:
         click.echo(f"dlxctl: {remark}", err=True)
     return found
+
+
+@contextmanager
+def linked(access: Access, purpose: str) -> Iterator[RawLink]:
+    """A link for the block. Raises BrokerUnavailable, also when an alarm stops publishers for BLOCKED_TIMEOUT_S."""
+    link = RawLink(access, purpose=purpose, blocked_timeout_s=BLOCKED_TIMEOUT_S, on_blocked=_blocked)
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+def safely(
+    access: Access, queue: str, layout: Layout | None, allowed: frozenset[str], verb: str, *, safer: bool = False
+) -> Situation:
+    """What is known about the queue, once it is sure that returning messages to it harms none.
+
+    With `safer` a policy is set first where that is needed. Raises RefusedForSafety.
+    """
+    if safer and (policy := make_safe(queue, Management(access))):
+        remark(f"set policy {policy!r}, under which {queue!r} may be looked at; it stays until you delete it")
+    found = survey(access, queue, layout)
+    refuse_danger(queue, found.around, allowed, verb)
+    return found
+
+
+def looked(link: RawLink, wanted: Wanted, found: Situation, judge: Judge, run_id: str = "") -> Looked:
+    """Look, and say on stderr what that costs. Raises what `look` raises, and Interrupted after Ctrl-C."""
+
+    def begins(number: int, copies: bool) -> None:
+        if copies:
+            remark(
+                f"{number:,} messages go to the tail of {wanted.queue!r} one after the other, by confirmed copies in "
+                "their order; a time to live begins anew"
+            )
+        elif number and found.returning_counts:
+            remark(f"this broker counts it as a delivery of each message; their limit is {found.around.limit:,}")
+
+    with graceful() as stop:
+        guard, who = BrokerGuard(link.connection), holder(run_id or new_run_id())
+        seen = look(link, guard, who, wanted, found, judge, begins, lambda: stop.asked)
+    if stop.asked:
+        raise Interrupted(
+            f"interrupted after {seen.tally.judged:,} messages of {wanted.queue!r}",
+            remedy="Nothing is lost, nothing is in doubt. To see all, run the same command again.",
+        )
+    return seen
+
+
+def remark(text: str) -> None:
+    """A line on stderr."""
+    click.echo(f"dlxctl: {text}", err=True)
+
+
+def _blocked(reason: str | None) -> None:
+    remark(f"the broker blocks publishers ({reason}); waiting" if reason else "the broker takes messages again")

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from dlxctl.replay.selection import Selection, header_criterion, moment
+from dlxctl.replay.selection import Selection, group_criterion, header_criterion, moment
 from dlxctl.replay.where import Where
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -20,6 +20,7 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         {"multiple": True, "metavar": "PATTERN", "help": "Those that failed with this: '*.Timeout'."},
     ),
     ("--id", "ids", {"multiple": True, "metavar": "ID", "help": "The one with this task or message id."}),
+    ("--group", "groups", {"multiple": True, "metavar": "KEY", "help": "Those of this group of `dlxctl inspect`."}),
     (
         "--since", "since",
         {"metavar": "TIME", "help": "Those that died at or after this: 2026-11-21T14:30 (UTC), or 2h (ago)."},
@@ -51,6 +52,7 @@ def selection_of(choices: dict[str, Any]) -> Selection:
         reason=choices["reason"],
         exception=choices["exception"],
         ids=frozenset(choices["ids"]),
+        groups=tuple(map(group_criterion, choices["groups"])),
         since=None if since is None else moment(since, now),
         until=None if until is None else moment(until, now),
         headers=tuple(map(header_criterion, choices["headers"])),

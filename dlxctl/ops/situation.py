@@ -15,10 +15,16 @@ LIMIT_HAZARD = "delivery-limit"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """`remarks`: what could not be found out, one sentence each, for stderr."""
+    """`remarks`: what could not be found out, one sentence each, for stderr. `version` is None where nobody told."""
 
     around: Surroundings
     remarks: tuple[str, ...] = ()
+    version: tuple[int, ...] | None = None
+
+    @property
+    def returning_counts(self) -> bool:
+        """Whether a message that is returned comes nearer to its delivery limit (facts 3.1; since 4.3 it does not)."""
+        return self.around.limit is not None and (self.version or UNKNOWN_VERSION) < (4, 3)
 
 
 def situation(queue: str, layout: Layout | None, reader: Reader) -> Situation:
@@ -33,7 +39,7 @@ def situation(queue: str, layout: Layout | None, reader: Reader) -> Situation:
             f"queue {queue!r} does not exist in vhost {observed.vhost!r}",
             remedy="Name a dead-letter queue with --queue; `dlxctl plan` shows those of the topology file.",
         )
-    return Situation(around=surroundings(queue, layout, observed, version))
+    return Situation(around=surroundings(queue, layout, observed, version), version=version)
 
 
 def refuse_danger(queue: str, around: Surroundings, allowed: frozenset[str], verb: str) -> None:
@@ -42,7 +48,10 @@ def refuse_danger(queue: str, around: Surroundings, allowed: frozenset[str], ver
         return
     if around.limit_known:
         why = f"its delivery limit is {around.limit}: a message that is returned too often is dropped"
-        remedy = "Raise it first, which takes effect at once: dlxctl apply, or a policy with delivery-limit 1000000."
+        remedy = (
+            "Raise it first, which takes effect at once: dlxctl apply, or a policy with delivery-limit 1000000, which "
+            "`dlxctl inspect --make-safe` sets."
+        )
     else:
         why = "neither a topology file nor the management API tells its type and delivery limit"
         remedy = "Name the file with --file, or the API with --management-url."

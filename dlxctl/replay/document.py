@@ -20,6 +20,8 @@ LARGEST_BODY = 1_048_576
 PROPERTIES = tuple(name for name in content.PROPERTIES if name != "headers")
 _PLAIN_ENCODINGS = frozenset({b"", b"utf-8", b"utf8", b"ascii", b"us-ascii"})
 _COMPRESSION = b"compression"
+_FIRST_PROTOCOL = frozenset({b'"task"', b'"id"', b'"args"'})
+"""Keys that a JSON body of Celery's protocol 1 has."""
 
 
 def _origin(letter: Letter, rules: OriginRules) -> str:
@@ -27,9 +29,29 @@ def _origin(letter: Letter, rules: OriginRules) -> str:
     return found if isinstance(found, str) else ""
 
 
+def _id(letter: Letter) -> str:
+    """Celery's task id, of either protocol, else the message id."""
+    if letter.text("id") is None and (found := _first_protocol(letter, "id")):
+        return found
+    return letter.id
+
+
+def _first_protocol(letter: Letter, name: str) -> str:
+    """`task` or `id` out of a body of Celery's protocol 1, whose headers say nothing; '' when it is none.
+
+    https://docs.celeryq.dev/en/stable/internals/protocol.html#version-1
+    """
+    if letter.field("task") is not None or not all(key in letter.delivery.body for key in _FIRST_PROTOCOL):
+        return ""
+    body = _body(letter)
+    if not isinstance(body, dict) or not all(isinstance(body.get(key), str) for key in ("task", "id")):
+        return ""
+    return str(body[name])
+
+
 FACTS: dict[str, Callable[[Letter, OriginRules], Any]] = {
-    "task": lambda letter, _: letter.task,
-    "id": lambda letter, _: letter.id,
+    "task": lambda letter, _: letter.task or _first_protocol(letter, "task"),
+    "id": lambda letter, _: _id(letter),
     "origin": _origin,
     "reason": lambda letter, _: letter.reason,
     "exception": lambda letter, _: letter.exception,

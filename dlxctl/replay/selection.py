@@ -12,6 +12,7 @@ from typing import Any
 
 from dlxctl.errors import UsageError
 from dlxctl.replay import document
+from dlxctl.replay.causes import cause_of, group_key
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.origin import OriginRules
 from dlxctl.replay.where import Where
@@ -27,7 +28,8 @@ class Selection:
     """`origin`, `task`, `reason`, `exception`: shell patterns (`shop.*`), case matters. `ids`: task or message ids.
 
     `since` (included) and `until` (not included), in seconds since 1970, bound the death: a letter whose time is not
-    known is not selected when either is given. `headers`: (name, value); values of one name are alternatives.
+    known is not selected when either is given. `groups`: keys that `inspect` shows, or their first characters.
+    `headers`: (name, value); values of one name are alternatives.
     """
 
     origin: tuple[str, ...] = ()
@@ -35,6 +37,7 @@ class Selection:
     reason: tuple[str, ...] = ()
     exception: tuple[str, ...] = ()
     ids: frozenset[str] = frozenset()
+    groups: tuple[str, ...] = ()
     since: float | None = None
     until: float | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -57,7 +60,7 @@ class Selection:
     def criteria(self) -> dict[str, Any]:
         """What was asked for, by the names of the options, for reports and the journal; no more than was given."""
         given: dict[str, Any] = {name: list(getattr(self, name)) for name in PATTERNED}
-        given |= {"id": sorted(self.ids), "since": self.since, "until": self.until}
+        given |= {"id": sorted(self.ids), "group": list(self.groups), "since": self.since, "until": self.until}
         given |= {"header": [f"{name}={value}" for name, value in self.headers]}
         given |= {"where": self.where.text if self.where else None}
         return {name: value for name, value in given.items() if value not in (None, [])}
@@ -65,7 +68,7 @@ class Selection:
     def _made(self) -> Iterable[Test]:
         """A test for each criterion, the cheap ones first."""
         if self.ids:
-            yield lambda letter, _: letter.id in self.ids
+            yield lambda letter, rules: document.FACTS["id"](letter, rules) in self.ids
         for name in PATTERNED:
             if getattr(self, name):
                 yield _patterned(name, getattr(self, name))
@@ -73,6 +76,8 @@ class Selection:
             yield _within(self.since, self.until)
         if self.headers:
             yield _headed(self.headers)
+        if self.groups:
+            yield lambda letter, rules: group_key(cause_of(letter, rules)).startswith(self.groups)
         if self.where:
             yield self.where.matches
 
@@ -104,6 +109,13 @@ def header_criterion(text: str) -> tuple[str, str]:
     if not name or not sign:
         raise UsageError(f"{text!r} names no header and value", remedy="Write --header x-tenant=acme.")
     return name, value
+
+
+def group_criterion(text: str) -> str:
+    """A group's key, or at least four characters of its start. Raises UsageError."""
+    if not re.fullmatch(r"[0-9a-f]{4,10}", text):
+        raise UsageError(f"{text!r} is no group", remedy="Name one as `dlxctl inspect` shows it: --group 3f2a9c01d7.")
+    return text
 
 
 def _patterned(name: str, patterns: tuple[str, ...]) -> Test:

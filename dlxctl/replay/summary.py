@@ -1,9 +1,10 @@
-"""Dead letters as rows and groups, from headers alone: bodies are never decoded here."""
+"""A dead letter as a row: what its headers say; of bodies only the task and id of Celery's protocol 1. Pure."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dlxctl.model import headers as names
+from dlxctl.replay.causes import Cause, cause_of, group_key
+from dlxctl.replay.document import FACTS
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.origin import Held, OriginRules, origin_of
 
@@ -11,9 +12,13 @@ from dlxctl.replay.origin import Held, OriginRules, origin_of
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One dead letter. Texts are the message's own and may be hostile: escape before showing. `died_at` in seconds
-    since 1970, 0 unknown; `attempts` None unknown; `trouble` says what of the header cannot be read."""
+    since 1970, 0 unknown; `attempts` None unknown; `trouble` says what of the header cannot be read. `group`: the
+    key of its group, made of `cause`.
+    """
 
     id: str
+    group: str
+    cause: Cause
     task: str
     origin: str
     reason: str
@@ -29,30 +34,18 @@ class Row:
     trouble: str = ""
 
 
-@dataclass(slots=True, kw_only=True)
-class Group:
-    """Dead letters of one task, exception, origin and reason; `first` and `last` death in seconds since 1970."""
-
-    task: str
-    exception: str
-    origin: str
-    reason: str
-    count: int = 0
-    first: int = 0
-    last: int = 0
-    sample: str = ""
-
-
 def row_of(letter: Letter, rules: OriginRules) -> Row:
     """What one letter's headers say."""
-    origin = origin_of(letter, rules)
+    origin, cause = origin_of(letter, rules), cause_of(letter, rules)
     trouble = f"header unreadable at octet {letter.broken_at}" if letter.broken_at >= 0 else ""
     return Row(
-        id=letter.id,
-        task=letter.task,
-        origin=origin if isinstance(origin, str) else "",
-        reason=letter.reason,
-        exception=letter.exception,
+        id=str(FACTS["id"](letter, rules)),
+        group=group_key(cause),
+        cause=cause,
+        task=cause.task,
+        origin=cause.origin,
+        reason=cause.reason,
+        exception=cause.exception,
         message=letter.text(names.MESSAGE) or "",
         died_at=letter.died_at,
         attempts=letter.integer(names.ATTEMPTS),
@@ -63,23 +56,6 @@ def row_of(letter: Letter, rules: OriginRules) -> Row:
         arguments=_arguments(letter),
         trouble=trouble or (_trouble(origin) if isinstance(origin, Held) else ""),
     )
-
-
-def grouped(rows: Iterable[Row]) -> list[Group]:
-    """Groups, largest first."""
-    groups: dict[tuple[str, str, str, str], Group] = {}
-    for row in rows:
-        key = (row.task, row.exception, row.origin, row.reason)
-        group = groups.get(key)
-        if group is None:
-            group = groups[key] = Group(
-                task=row.task, exception=row.exception, origin=row.origin, reason=row.reason, sample=row.id
-            )
-        group.count += 1
-        if row.died_at:
-            group.first = min(group.first or row.died_at, row.died_at)
-            group.last = max(group.last, row.died_at)
-    return sorted(groups.values(), key=lambda group: (-group.count, group.task, group.exception))
 
 
 def _arguments(letter: Letter) -> str:

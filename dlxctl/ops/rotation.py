@@ -1,0 +1,206 @@
+"""Going once round a queue: every message is judged once, and at most MOST_UNACKNOWLEDGED are out at any time.
+
+A broker gives messages from the head only, and what is returned comes first again. So in a queue that is longer than
+what may be held, a message that stays goes to the tail as a copy: mandatory, confirmed, and only then is the original
+acknowledged (docs/decisions/0008). In a short one, messages are held, and given back at the end in their order.
+
+Work goes in batches: a consumer takes exactly as many as are still to be judged, so that the round ends where it
+began, no copy is met again, and nothing is delivered only to be returned.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dlxctl.broker.link import LARGEST_HEADER, Link
+from dlxctl.errors import DlxctlError, NotFound
+from dlxctl.ops.look import MOST_UNACKNOWLEDGED, QUIET_S, return_in_order
+from dlxctl.replay.letter import Letter, shape_book
+from dlxctl.replay.verdict import DROP, STAY, Send, Verdict, may_be_copied, with_entry
+from dlxctl.wire import table
+from dlxctl.wire.intake import Cancelled, Confirm, Delivery, Event, Returned
+
+BATCH = 400
+MOST_KEPT = 500
+"""Of a round that makes copies: messages that cannot be copied, held until its end."""
+FIRST_BATCH = 16
+BUDGET_BYTES = 16 * 1024 * 1024
+"""What a batch may weigh in the client, by the average of what came."""
+
+Judge = Callable[[Letter], Verdict]
+_MAYBE_DUPLICATE = table.true_entry("dlxctl-maybe-duplicate")
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Counts of messages. `copied`: stayed, by a copy at the tail; `held`: stayed unacknowledged; `refused`: of those
+    to be sent, what the target would not take, which stayed too."""
+
+    judged: int = 0
+    copied: int = 0
+    held: int = 0
+    dropped: int = 0
+    sent: int = 0
+    refused: int = 0
+
+
+class Round:
+    """One round on one link. `copies`: what stays goes to the tail; else it is held, and the goal is bounded.
+
+    `user` is the broker's user, as whom copies are published. `suspect`: an earlier run did not end, so a redelivered
+    message may have a copy already; its own is marked, since a copy does not look redelivered any more.
+    """
+
+    def __init__(
+        self, link: Link, queue: str, judge: Judge, *, copies: bool, user: str, suspect: bool = False
+    ) -> None:  # fmt: skip
+        self.link, self.queue, self.tally = link, queue, Tally()
+        self._judge, self._copies, self._user, self._suspect = judge, copies, user, suspect
+        self._shapes = shape_book()
+        self._kept: list[int] = []
+        self._pending: dict[int, tuple[int, Send | None]] = {}
+        self._done: list[int] = []
+        self._missing = ""
+        self._octets = 0
+
+    def go(self, goal: int, stopping: Callable[[], bool] = lambda: False) -> Tally:
+        """Judge `goal` messages, or as many as there are; what was held is back in the queue at the end.
+
+        Stops between two batches when `stopping` says so. Raises NotFound, BrokerRefused, BrokerUnavailable, what the
+        judge raises, and DlxctlError when too many cannot be copied.
+        """
+        if not self._copies:
+            goal = min(goal, MOST_UNACKNOWLEDGED)
+        try:
+            while self.tally.judged < goal and not stopping():
+                if not self._batch(min(self._size(), goal - self.tally.judged)):
+                    break
+        except BaseException:
+            with suppress(DlxctlError):  # the first error tells more
+                self._leave()
+            raise
+        self._leave()
+        return self.tally
+
+    def _size(self) -> int:
+        if self.tally.judged < FIRST_BATCH:
+            return FIRST_BATCH
+        return max(1, min(BATCH, BUDGET_BYTES * self.tally.judged // max(1, self._octets)))
+
+    def _batch(self, number: int) -> bool:
+        """Judge the next `number` messages; False when fewer came."""
+        self.link.consume(self.queue, number)
+        came = 0
+        for delivery in self._deliveries(number):
+            came += 1
+            self._octets += len(delivery.header) + len(delivery.body)
+            letter = Letter(delivery, self._shapes.shape_of(delivery.header))
+            self.tally.judged += 1
+            self._carry_out(letter, self._judge(letter))
+        self.link.cancel()
+        self._settle()
+        return came == number
+
+    def _deliveries(self, number: int) -> Iterator[Delivery]:
+        """At most `number`, until it is quiet for QUIET_S: others may take messages too."""
+        came, quiet_since = 0, time.monotonic()
+        while came < number and time.monotonic() - quiet_since < QUIET_S:
+            for event in self.link.pump(0.1):
+                if isinstance(event, Delivery):
+                    came, quiet_since = came + 1, time.monotonic()
+                    yield event
+                else:
+                    self._happened(event)
+
+    def _carry_out(self, letter: Letter, verdict: Verdict) -> None:
+        delivery = letter.delivery
+        if isinstance(verdict, Send):
+            self._publish(delivery, verdict.queue, verdict.header, verdict)
+        elif verdict is DROP:
+            self._done.append(delivery.tag)
+            self.tally.dropped += 1
+        elif self._copies and may_be_copied(letter, self._user):
+            self._publish(delivery, self.queue, self._copy_of(letter), None)
+        else:
+            self._keep(delivery.tag)
+
+    def _copy_of(self, letter: Letter) -> bytes:
+        header = letter.delivery.header
+        if not (self._suspect and letter.delivery.redelivered) or letter.field("dlxctl-maybe-duplicate"):
+            return header
+        marked = with_entry(letter, _MAYBE_DUPLICATE)
+        return marked if len(marked) <= LARGEST_HEADER else header
+
+    def _publish(self, delivery: Delivery, queue: str, header: bytes, send: Send | None) -> None:
+        sequence = self.link.publish(b"", queue.encode(), header, delivery.body)
+        self._pending[sequence] = (delivery.tag, send)
+
+    def _keep(self, tag: int) -> None:
+        self._kept.append(tag)
+        self.tally.held += 1
+        if self._copies and len(self._kept) > MOST_KEPT:
+            raise DlxctlError(
+                f"{len(self._kept):,} messages of {self.queue!r} cannot go to its tail, so the round stops here",
+                why="they carry CC or another user's user_id, or the queue refused their copies",
+                remedy="Nothing is lost. Look at the head of the queue only: leave --all out.",
+            )
+
+    def _settle(self) -> None:
+        """Until every copy is confirmed and every original acknowledged.
+
+        Called with no consumer, to which the acknowledgements would bring more than the batch.
+        """
+        while self._pending:
+            for event in self.link.pump(0.2):
+                self._happened(event)
+        for tag in self._done:
+            self.link.ack(tag, multiple=False)
+        self._done = []
+        self.link.settle()
+        if self._missing:
+            missing, self._missing = self._missing, ""
+            raise _gone(missing)
+
+    def _happened(self, event: Event) -> None:
+        match event:
+            case Confirm():
+                self._confirmed(event)
+            case Returned():
+                self._missing = event.routing_key.decode("utf-8", "backslashreplace")  # its confirm follows
+            case Cancelled():
+                raise _gone(self.queue)
+            case Delivery():
+                self._kept.append(event.tag)  # came after the quiet; it goes back unread
+
+    def _confirmed(self, confirm: Confirm) -> None:
+        first = next(iter(self._pending), confirm.sequence) if confirm.multiple else confirm.sequence
+        for sequence in range(first, confirm.sequence + 1):
+            tag, send = self._pending.pop(sequence, (None, None))
+            if tag is None:
+                continue
+            if not confirm.ok or self._missing == (send.queue if send else self.queue):
+                self.tally.refused += send is not None
+                self._keep(tag)
+                continue
+            self._done.append(tag)
+            self.tally.sent += send is not None
+            self.tally.copied += send is None
+
+    def _leave(self) -> None:
+        """Give back what is held, in order, and what is still on its way."""
+        self.link.cancel()
+        self._settle()
+        least = len(self._kept) + self.tally.copied
+        kept, self._kept = self._kept, []
+        return_in_order(self.link, self.queue, kept, least)
+
+
+def _gone(queue: str) -> NotFound:
+    return NotFound(
+        f"queue {queue!r} does not exist, or was deleted meanwhile",
+        remedy="Nothing was acknowledged without a confirmed copy; create the queue, then run the same command again.",
+    )
+
+
+__all__ = ["DROP", "STAY", "Round", "Send", "Tally"]
