@@ -27,15 +27,24 @@ if TYPE_CHECKING:
     "--allow",
     "allowed",
     multiple=True,
-    type=click.Choice(list(Hazard)),
+    type=click.Choice([hazard.value for hazard in Hazard]),
     metavar="HAZARD",
     help=f"Go on in spite of a hazard: {', '.join(Hazard)}. docs/plan-and-apply.md explains each.",
+)
+@click.option(
+    "--drain-timeout",
+    type=click.FloatRange(min=1),
+    default=300,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --allow migrate: how long to wait for messages that consumers hold.",
 )
 @format_option
 @connection_options
 def command(
-    file: Path, yes: bool, allowed: tuple[Hazard, ...], output_format: str, url: str | None, management_url: str | None
-) -> int:
+    file: Path, yes: bool, allowed: tuple[str, ...], drain_timeout: float, output_format: str, url: str | None,
+    management_url: str | None,
+) -> int:  # fmt: skip
     """Make the broker what the file says.
 
     Creates what is missing and changes policies in place, under a lock. Deletes no exchange and no queue, and loses
@@ -52,7 +61,7 @@ def command(
     layout, _, warnings = checked(file, os.environ)
     echo_diagnostics(str(file), warnings)
     access = access_for(layout.vhost, url, management_url)
-    migrate = _migration(access) if Hazard.MIGRATE in allowed else None
+    migrate = _migration(access, drain_timeout) if Hazard.MIGRATE in allowed else None
     ask = not yes and sys.stdin.isatty()
     try:
         report = _run(Management(access), layout, migrate, ask=ask, text=output_format == "text")
@@ -66,12 +75,13 @@ def command(
     return _shown(report, output_format)
 
 
-def _migration(access: "Access") -> "Migration":
+def _migration(access: "Access", drain_s: float) -> "Migration":
     from functools import partial
 
-    from dlxctl.ops.migrate import migrate
+    from dlxctl.ops.migrate import Patience, migrate
 
-    return partial(migrate, access=access)
+    tell = partial(click.echo, err=True)
+    return partial(migrate, access=access, patience=Patience(drain_s=drain_s), tell=tell)
 
 
 def _run(

@@ -11,15 +11,24 @@ from dlxctl.plan.conflicts import Comparison, compare_exchanges, compare_queues
 from dlxctl.plan.coverage import winner
 from dlxctl.plan.drift import Drift
 from dlxctl.plan.foreign import foreign_policies, operator_policies
-from dlxctl.plan.value import CannotChange, Leftover
+from dlxctl.plan.migration import unfinished
+from dlxctl.plan.value import CannotChange, Difference, Leftover
 from dlxctl.spec.expand import left_out
+
+UNFINISHED = Difference(setting="migration", observed="begun", desired="finished")
+"""Of a queue that is as the file wants it, or is not there at this moment."""
 
 
 def blocked(drift: Drift) -> Iterator[CannotChange]:
-    """Exchanges and queues that are there with other fixed settings."""
+    """Exchanges and queues that are there with other fixed settings, and queues whose migration is not finished."""
     for thing, comparison in _comparisons(drift):
-        if comparison.differences:
-            yield CannotChange(desired=thing, differences=comparison.differences, why=drift.place(thing))
+        begun = isinstance(thing, Queue) and unfinished(thing.name, drift.observed)
+        if comparison.differences or begun:
+            differences = comparison.differences or (UNFINISHED,)
+            yield CannotChange(desired=thing, differences=differences, why=drift.place(thing))
+    for key, queue in drift.desired.queues.items():
+        if key not in drift.observed.queues and unfinished(queue.name, drift.observed):
+            yield CannotChange(desired=queue, differences=(UNFINISHED,), why=drift.place(queue))
 
 
 def leftovers(drift: Drift) -> Iterator[Leftover]:
