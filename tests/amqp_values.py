@@ -87,12 +87,14 @@ ALL_PROPERTIES = {
 }  # fmt: skip
 
 
-def death(queue: str, reason: str = "rejected", at: int = 1_700_000_000, times: int = 1) -> bytes:
-    """One entry of `x-death`."""
+def death(
+    queue: str, reason: str = "rejected", at: int = 1_700_000_000, times: int = 1, key: str | None = None
+) -> bytes:
+    """One entry of `x-death`; the routing key is the queue's name unless told."""
     return table(
         entry(b"count", b"l" + struct.pack(">q", times)), entry(b"reason", string(reason)),
         entry(b"queue", string(queue)), entry(b"time", moment(at)), entry(b"exchange", string("")),
-        entry(b"routing-keys", array(string(queue))),
+        entry(b"routing-keys", array(string(queue if key is None else key))),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from pika.adapters.select_connection import SelectConnection
 
 from dlxctl.wire.intake import Intake
 
-RECEIVE_BYTES = 1024 * 1024
+RECEIVE_BYTES = 256 * 1024
 
 
 class RawConnection(SelectConnection):  # type: ignore[misc]  # pika has no types

@@ -41,6 +41,12 @@ class RunState:
     culprits: set[bytes] = field(default_factory=set)
     closed: dict[str, Held] = field(default_factory=dict)
 
+    @property
+    def untroubled(self) -> bool:
+        """Whether nothing was learned that speaks against a copy or asks for a flag."""
+        doubts = self.suspect or self.nameless_doubt or self.doubtful
+        return not (doubts or self.closed or self.no_exchanges or self.culprits or self.largest_body is not None)
+
     def flagged(self, letter: Letter) -> bool:
         """Whether a copy of it may have been published before."""
         if not letter.delivery.redelivered:

@@ -32,6 +32,12 @@ def shape_book() -> ShapeBook:
     return ShapeBook(WANTED, frozenset({b"x-death"}))
 
 
+def names_a_chord(body: bytes) -> bool:
+    """Whether the body of a Celery task names a callback of its group."""
+    at = body.find(b'"chord":')
+    return at >= 0 and not body[at + 8 : at + 20].lstrip().startswith(b"null")
+
+
 class Letter:
     """One delivery from a dead-letter queue; `shape` says where everything lies in its header."""
 
@@ -90,11 +96,12 @@ class Letter:
     @property
     def is_chord_member(self) -> bool:
         """Whether it is a Celery task of a chord; its callback does not run again when the member succeeds late."""
-        if self.text("group") is None:
-            return False
-        body = self.delivery.body
-        at = body.find(b'"chord":')
-        return at >= 0 and not body[at + 8 : at + 20].lstrip().startswith(b"null")
+        return self.is_group_member and names_a_chord(self.delivery.body)
+
+    @property
+    def is_group_member(self) -> bool:
+        """Whether it is a Celery task of a group."""
+        return self.text("group") is not None
 
     @property
     def task(self) -> str:
@@ -119,7 +126,15 @@ class Letter:
     @property
     def died_at(self) -> int:
         """Seconds since 1970, 0 when not known."""
-        return self.integer(names.DIED_AT) or (self.deaths[0].at if self.deaths else 0)
+        return table.integer(self.delivery.header, self.died_at_field) or 0
+
+    @property
+    def died_at_field(self) -> Field | None:
+        """Where the time of its death stands: what the worker side wrote, else the broker's; None when nowhere."""
+        if self.integer(names.DIED_AT) is not None:
+            return self.field(names.DIED_AT)
+        named = (death for death in self.located_deaths if table.text(self.delivery.header, death.get(b"queue")))
+        return next(named, {}).get(b"time")
 
     @property
     def run(self) -> str:

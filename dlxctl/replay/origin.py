@@ -59,6 +59,10 @@ class OriginRules:
     skipped: frozenset[str] = frozenset()
     feeders: frozenset[str] | None = None
 
+    def may_be_origin(self, queue: str) -> bool:
+        """Whether a death in `queue` may be the one in a work queue."""
+        return queue not in self.skipped and not queue.startswith(NATIVE_DELAY)
+
 
 def origin_of(letter: Letter, rules: OriginRules) -> str | Held:
     """The name of the work queue, or why there is none to trust."""
@@ -71,11 +75,7 @@ def origin_of(letter: Letter, rules: OriginRules) -> str | Held:
 
 
 def _from_deaths(letter: Letter, rules: OriginRules) -> str | Held:
-    candidates = [
-        death
-        for death in letter.deaths
-        if death.queue not in rules.skipped and not death.queue.startswith(NATIVE_DELAY)
-    ]
+    candidates = [death for death in letter.deaths if rules.may_be_origin(death.queue)]
     if not candidates:
         return Held(why=Hold.NO_ORIGIN)
     first = candidates[0]

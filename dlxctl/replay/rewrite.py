@@ -9,7 +9,7 @@ import json
 import uuid
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 
 from dlxctl.model import headers as names
 from dlxctl.replay.letter import Letter
@@ -41,19 +41,41 @@ class RewriteOptions:
     new_id: bool = False
 
 
+class Template(NamedTuple):
+    """How the copies of a letter, and of all that say the same, are made of their octets.
+
+    `fixed`: added entries that are the same in all copies. `history` stands around the time of death, which lies at
+    `died_at` in each; None: it is not told.
+    """
+
+    splice: content.Splice
+    run: bytes
+    fixed: bytes
+    history: tuple[bytes, bytes]
+    died_at: table.Field | None
+
+    def copy(self, raw: bytes, number: int) -> bytes:
+        """The content header payload of the copy that is number `number` of its run."""
+        before, after = self.history
+        at = table.integer(raw, self.died_at) or 0
+        history = b"%b%d%b" % (before, at, after) if before else b"[]"
+        run = b"%b/%d" % (self.run, number)
+        added = b"%b%b%b" % (table.string_entry(names.RUN, run), self.fixed, table.string_entry(names.HISTORY, history))
+        return content.assemble(raw, self.splice, added)
+
+
 def rewritten(letter: Letter, origin: str, number: int, *, flagged: bool, options: RewriteOptions) -> bytes:
     """The content header payload of the copy that is number `number` of its run."""
-    raw = letter.delivery.header
-    added = b"".join(
-        (
-            table.string_entry(names.RUN, f"{options.run_id}/{number}"),
-            table.integer_entry(names.REPLAYS, min(letter.replays + 1, 2**31 - 1)),
-            table.string_entry(names.HISTORY, _history(letter, origin)),
-        )
-    )
+    return template(letter, origin, flagged=flagged, options=options).copy(letter.delivery.header, number)
+
+
+def template(letter: Letter, origin: str, *, flagged: bool, options: RewriteOptions) -> Template:
+    """How this letter is rewritten; holds for others whose telling octets are the same (`replay.precedent`)."""
+    fixed = table.integer_entry(names.REPLAYS, min(letter.replays + 1, 2**31 - 1))
     if flagged or letter.field(names.MAYBE_DUPLICATE) is not None:
-        added += table.true_entry(names.MAYBE_DUPLICATE)
-    return content.assemble(raw, _splice(letter, options), added)
+        fixed += table.true_entry(names.MAYBE_DUPLICATE)
+    run = options.run_id.encode()
+    return Template(_splice(letter, options), run, fixed, _history(letter, origin), letter.died_at_field)
 
 
 def _splice(letter: Letter, options: RewriteOptions) -> content.Splice:
@@ -113,17 +135,16 @@ def _reset(letter: Letter, field: table.Field, options: RewriteOptions, identity
     return None
 
 
-def _history(letter: Letter, origin: str) -> str:
-    """The earlier history with this death in front, bounded in entries and octets."""
+def _history(letter: Letter, origin: str) -> tuple[bytes, bytes]:
+    """The earlier history with this death in front, bounded in entries and octets: what stands before and after its
+    time; two times nothing when even this death is too long to tell."""
     texts = map(_quoted, (origin, letter.reason, letter.exception))
-    entry = '{{"at":{},"queue":{},"reason":{},"exception":{}}}'.format(letter.died_at, *texts)
-    earlier = letter.text(names.HISTORY)
-    if earlier is None:
-        return f"[{entry}]" if len(entry) < LONGEST_HISTORY else "[]"
-    entries = [entry, *(json.dumps(one, separators=(",", ":")) for one in _earlier(earlier))][:MOST_HISTORY]
-    while sum(map(len, entries)) > LONGEST_HISTORY - 2 * MOST_HISTORY:
+    entry = ',"queue":{},"reason":{},"exception":{}}}'.format(*texts)
+    earlier = [json.dumps(one, separators=(",", ":")) for one in _earlier(letter.text(names.HISTORY) or "[]")]
+    entries = [entry, *earlier][:MOST_HISTORY]
+    while entries and sum(map(len, entries)) > LONGEST_HISTORY - 4 * MOST_HISTORY:
         entries.pop()
-    return f"[{','.join(entries)}]"
+    return (b'[{"at":', f"{','.join(entries)}]".encode()) if entries else (b"", b"")
 
 
 @lru_cache(maxsize=1_024)
