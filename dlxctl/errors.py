@@ -61,6 +61,10 @@ class UsageError(DlxctlError):
     exit_code = ExitCode.USAGE
 
 
+class WorkerMisconfigured(DlxctlError):
+    """A Celery app or worker is configured so that failures would be lost; it is not set up, or does not start."""
+
+
 class BrokerRefused(DlxctlError):
     """The broker answered, and said no: wrong credentials, missing permission or tag, precondition failed."""
 

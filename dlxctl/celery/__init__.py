@@ -1,12 +1,24 @@
-"""The generated Celery configuration (pure), and under `worker` the side that runs inside Celery."""
+"""The generated Celery configuration (pure), and under `worker` the side that runs inside Celery.
 
+from dlxctl.celery import setup
+app = Celery("shop")
+setup(app, "topology.yaml")
+"""
+
+from importlib import import_module
 from typing import Any
+
+WORKER_SIDE = {
+    "RetryTask": "dlxctl.celery.worker.task",
+    "idempotent": "dlxctl.celery.worker.idempotent",
+    "setup": "dlxctl.celery.worker.configure",
+    "task_dead_lettered": "dlxctl.celery.worker.signals",
+    "task_retry_scheduled": "dlxctl.celery.worker.signals",
+}
+"""Public names by their module; imported when they are asked for, because it takes Celery."""
 
 
 def __getattr__(name: str) -> Any:
-    """`from dlxctl.celery import RetryTask`: the worker side is imported only when it is asked for."""
-    if name == "RetryTask":
-        from dlxctl.celery.worker import RetryTask
-
-        return RetryTask
+    if name in WORKER_SIDE:
+        return getattr(import_module(WORKER_SIDE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

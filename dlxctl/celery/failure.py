@@ -20,11 +20,20 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     WORKER_LOST = "worker-lost"
     TIME_LIMIT = "time-limit"
+    EXPIRED = "expired"
+    UNKNOWN_TASK = "unknown-task"
+    NOT_A_TASK = "not-a-task"
+    NOT_ACCEPTED = "not-accepted"
+    UNDECODABLE = "undecodable"
+    MALFORMED = "malformed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """How a task failed for good; `attempts` counts its runs, `died_at` is in seconds since 1970."""
+    """How a task failed for good; `attempts` counts its runs, `died_at` is in seconds since 1970.
+
+    `exception` and `traceback` are '' where there was none: an expired task, a message that is no task.
+    """
 
     origin: str
     reason: Reason

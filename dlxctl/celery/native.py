@@ -4,9 +4,9 @@ The broker counts failed returns (`basic.reject`, a lost worker) and waits longe
 the count from the message. https://www.rabbitmq.com/docs/quorum-queues#delayed-retries
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from dlxctl.model.headers import DELIVERY_COUNT
 from dlxctl.model.layout import Ladder, native_delay_ms
@@ -39,15 +39,8 @@ class NativeDelay:
         return cls(shortest_ms=ladder.delays_ms[0], longest_ms=ladder.delays_ms[-1])
 
 
-class Request(Protocol):
-    """Celery's request, in the main process a dict and in the pool's an object, which both can `get`."""
-
-    def get(self, name: str, default: Any = None, /) -> Any:
-        """The header or property of that name."""
-
-
-def returned(request: Request) -> int:
-    """How often the broker has counted this message as failed in its queue.
+def returned(request: Mapping[str, Any]) -> int:
+    """How often the broker has counted the message of Celery's `request` (headers and more) as failed in its queue.
 
     On a first delivery there is none: a count that is there all the same came along in the headers of a publisher
     (facts 1.3).

@@ -43,6 +43,12 @@ class Road:
         """Whether failures are tried again at all."""
         return bool(self.tiers) or self.native is not None
 
+    def limit(self, wanted: int | None) -> int | None:
+        """How often a message is retried whose task says `wanted`, None for ever. Natively the broker ends it."""
+        if self.native is None:
+            return wanted
+        return self.attempts if wanted is None else min(wanted, self.attempts)
+
     def tier(self, attempt: int, countdown: float | None = None) -> Tier:
         """The tier before retry number `attempt` (from 0), or for a `countdown` in seconds the nearest not shorter."""
         if countdown is None:

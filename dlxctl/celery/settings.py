@@ -17,6 +17,7 @@ OURS = ("task_queues", "task_default_queue", "task_default_exchange", "task_rout
 """Settings that follow from `queues:` alone; `celery: extra` may not contradict them."""
 
 CONSUMER = "dlxctl.celery.worker.consumer:Consumer"
+DELAYING_CONSUMER = "dlxctl.celery.worker.consumer:DelayingConsumer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ def _failures(layout: Layout, transport: dict[str, Any]) -> Iterator[Setting]:
     yield Setting(name="task_acks_on_failure_or_timeout", value=False)
     yield Setting(name="task_acks_on_failure", value=False, why="The two successors, Celery 5.7 and later.")
     yield Setting(name="task_acks_on_timeout", value=False)
-    unlimited = [queue.name for queue in layout.work_queues.values() if not _limits_deliveries(queue)]
+    unlimited = [queue.name for queue in layout.work_queues.values() if not _limits_deliveries(queue, layout)]
     yield Setting(
         name="task_reject_on_worker_lost", value=not unlimited,
         why="A task that kills its worker is tried again until the delivery limit, then dead-lettered."
@@ -104,14 +105,25 @@ def _worker(layout: Layout) -> Iterator[Setting]:
         name="worker_prefetch_multiplier", value=1,
         why="Prefetch counts for each queue; what is prefetched is redelivered when a worker dies.",
     )  # fmt: skip
-    if _leaves_out_delays(layout):
-        yield Setting(
-            name="worker_consumer", value=CONSUMER,
-            why="Leaves out Celery's 28 delay queues: the retry tiers replace them (celery: native_delay: true).",
-        )  # fmt: skip
+    # Only where retries need dlxctl in the worker anyway.
+    if any(queue.retry for queue in layout.work_queues.values()):
+        yield consumer_setting(layout)
     yield Setting(
         name=SETTING, value={queue.name: road_of(layout, queue).as_data() for queue in layout.work_queues.values()},
         why="Read by dlxctl.celery.worker.RetryTask: tiers as [exchange, milliseconds], retries, where failures rest.",
+    )  # fmt: skip
+
+
+def consumer_setting(layout: Layout) -> Setting:
+    """The class that dead-letters what Celery would drop, such as a body that cannot be decoded."""
+    if layout.celery.native_delay:
+        return Setting(
+            name="worker_consumer", value=DELAYING_CONSUMER, why="Dead-letters messages that Celery cannot read."
+        )
+    return Setting(
+        name="worker_consumer", value=CONSUMER,
+        why="Dead-letters messages that Celery cannot read, and leaves out its 28 delay queues: the retry tiers "
+        "replace them (celery: native_delay: true).",
     )  # fmt: skip
 
 
@@ -121,14 +133,9 @@ def _entry(queue: WorkQueue, desired: Topology, declare: bool) -> QueueEntry:
     return QueueEntry(name=queue.name, arguments=dict(declared.arguments), declare=declare)
 
 
-def _leaves_out_delays(layout: Layout) -> bool:
-    """Only where retries need dlxctl in the worker anyway, and Celery would make the delay queues (a quorum queue)."""
-    queues = layout.work_queues.values()
-    quorum = any(queue.type is QueueType.QUORUM for queue in queues)
-    return quorum and any(queue.retry for queue in queues) and not layout.celery.native_delay
-
-
-def _limits_deliveries(queue: WorkQueue) -> bool:
+def _limits_deliveries(queue: WorkQueue, layout: Layout) -> bool:
     """Whether redelivery ends on every broker: 3.10 has no default limit, and takes -1 for "drop at once"."""
+    if layout.native_ladder(queue):
+        return True
     limits = (queue.delivery_limit, queue.arguments.get("x-delivery-limit"))
     return queue.type is QueueType.QUORUM and any(isinstance(limit, int) and limit > 0 for limit in limits)

@@ -173,9 +173,9 @@ def test_a_message_whose_copy_has_no_place_stays_on_the_broker(
 ) -> None:
     """DLX and DLQ gone, quorum: the original is rejected, and at-least-once dead-lettering keeps it."""
     shop = open_shop(broker, vhost, url, tmp_path)
-    shop.delete("exchanges", "dlx")
-    shop.delete("queues", "dead_letter")
     with start_worker(shop.directory, environment=shop.environment) as worker:
+        shop.delete("exchanges", "dlx")
+        shop.delete("queues", "dead_letter")
         shop.python("import app; app.never.delay()")
         wait_until(lambda: "the original is rejected" in worker.log)
         wait_until(lambda: (broker.api("GET", f"queues/{vhost}/orders").get("messages_dlx") or 0) == 1, 40)
@@ -223,9 +223,10 @@ def test_no_failing_task_is_lost_when_the_worker_is_killed(shop: Shop) -> None:
 
 
 def test_an_error_that_cannot_be_written_down_dies_all_the_same(quorum_shop: Shop) -> None:
-    """Where no copy can be made of it, the original is dead-lettered by the broker, and the worker goes on."""
+    """An error whose own __str__ raises is named by its class, and the worker goes on."""
     with start_worker(quorum_shop.directory, environment=quorum_shop.environment):
         quorum_shop.python("import app; app.mute.delay()")
         [(letter, _)] = quorum_shop.take("dead_letter", 1)
         assert quorum_shop.python("import app; print(app.add.delay(1, 2).get(timeout=20))") == "3\n"
-    assert letter.headers["x-death"][0]["queue"] == "orders"
+    assert (letter.headers[names.ORIGIN], letter.headers[names.REASON]) == ("orders", "failed")
+    assert letter.headers[names.MESSAGE] == "<Mute without words: RuntimeError('no words')>"

@@ -19,6 +19,8 @@ def test_without_retry_task_a_failure_still_reaches_the_dlq(
     shop = open_shop(broker, vhost, url, tmp_path, settings="arguments")
     app = (shop.directory / "app.py").read_text()
     (shop.directory / "app.py").write_text(app.replace(", task_cls=RetryTask)", ")"))
+    with (shop.directory / "celery_topology.py").open("a") as module:
+        module.write("del worker_consumer\n")
     with start_worker(shop.directory, environment=shop.environment):
         shop.python("import app; app.fail.delay()")
         [(letter, _)] = shop.take("dead_letter", 1)

@@ -63,7 +63,7 @@ class Letter:
     """The one dead letter of a row under dlxctl.
 
     `reason`: header `dlxctl-reason`, or with `by_broker` the reason of `x-death`, which then tells the origin too.
-    `exception`: class in `dlxctl-exception`; '' where no Python ran. `traceback`: whether there is one.
+    `exception`: class in `dlxctl-exception`, '' for none. `traceback`: whether there is one. `attempts`: its runs.
     """
 
     reason: str
@@ -114,98 +114,186 @@ INTENDED = _fates(*(Fate.DROPPED,) * 7)
 
 PREFORK = ("prefork",)
 ENCODE_ERROR = "kombu.exceptions.EncodeError"
+APP = "tests.celery_failures.app"
+"""The module of the tasks."""
 
 
 def _failed(exception: str, reason: str = "failed", **options: Any) -> Letter:
     return Letter(reason=reason, exception=exception, traceback=True, **options)
 
 
+def _unread(reason: str, exception: str = "") -> Letter:
+    """A message of which no run came: there is no traceback, and at most an error of reading it."""
+    return Letter(reason=reason, exception=exception, attempts=0)
+
+
 ROWS: tuple[Row, ...] = (
     Row(name="raises", task="m.raises", letter=_failed("ValueError"), unprotected=FAILING),
-    Row(name="raises-badly", task="m.raises_badly", letter=_failed("m.Badly"), unprotected=FAILING),
+    Row(name="raises-badly", task="m.raises_badly", letter=_failed(f"{APP}.Badly"), unprotected=FAILING),
     Row(name="reject", task="m.reject", letter=_failed("celery.exceptions.Reject", "rejected"), unprotected=REJECTED),
     Row(
-        name="reject-badly", task="m.reject_badly", letter=_failed("celery.exceptions.Reject", "rejected"),
-        kills_worker=True, unprotected=EARLY_LOST, pools=PREFORK,
+        name="reject-badly",
+        task="m.reject_badly",
+        letter=_failed("celery.exceptions.Reject", "rejected"),
+        kills_worker=True,
+        unprotected=EARLY_LOST,
+        pools=PREFORK,
     ),
     Row(
-        name="reject-requeue", task="m.reject_requeue", protected=Fate.LOOPS, unprotected=EARLY_LOST,
+        name="reject-requeue",
+        task="m.reject_requeue",
+        protected=Fate.LOOPS,
+        unprotected=EARLY_LOST,
     ),
     Row(
-        name="retries-spent", task="m.retries", queue=LADDER, unprotected=FAILING,
+        name="retries-spent",
+        task="m.retries",
+        queue=LADDER,
+        unprotected=FAILING,
         letter=_failed("ValueError", "retries-spent", attempts=3),
     ),
     Row(
-        name="soft-time-limit", task="m.soft", letter=_failed("celery.exceptions.SoftTimeLimitExceeded"),
-        unprotected=FAILING, pools=PREFORK,
+        name="soft-time-limit",
+        task="m.soft",
+        letter=_failed("billiard.exceptions.SoftTimeLimitExceeded"),
+        unprotected=FAILING,
+        pools=PREFORK,
     ),
     Row(
-        name="hard-time-limit", task="m.hard", letter=Letter(
-            reason="time-limit", exception="celery.exceptions.TimeLimitExceeded",
-        ), unprotected=_fates(_L, _L, _O, _O, _L, _L, _O), pools=PREFORK,
+        name="hard-time-limit",
+        task="m.hard",
+        letter=_failed(
+            "billiard.exceptions.TimeLimitExceeded",
+            "time-limit",
+        ),
+        unprotected=_fates(_L, _L, _O, _O, _L, _L, _O),
+        pools=PREFORK,
     ),
     Row(
-        name="child-killed", task="m.killed", letter=Letter(
-            reason="worker-lost", exception="billiard.exceptions.WorkerLostError",
-        ), unprotected=_fates(_L, _L, _D, _O, _O, _D, _D), pools=PREFORK,
+        name="child-killed",
+        task="m.killed",
+        letter=_failed(
+            "billiard.exceptions.WorkerLostError",
+            "worker-lost",
+        ),
+        unprotected=_fates(_L, _L, _D, _O, _O, _D, _D),
+        pools=PREFORK,
     ),
     Row(
-        name="worker-killed", task="m.fails_second_time", letter=_failed("ValueError"), kills_worker=True,
+        name="worker-killed",
+        task="m.fails_second_time",
+        letter=_failed("ValueError"),
+        kills_worker=True,
         unprotected=_fates(_L, *(Fate.REDELIVERED,) * 6),
     ),
     Row(
-        name="memory-error", task="m.memory", letter=_failed("MemoryError"), kills_worker=True,
+        name="memory-error",
+        task="m.memory",
+        letter=_failed("MemoryError"),
+        kills_worker=True,
         unprotected=EARLY_LOST,
     ),
     Row(name="wrong-arguments", task="m.add", letter=_failed("TypeError"), unprotected=FAILING),
     Row(name="result-unserialisable", task="m.opaque", letter=_failed(ENCODE_ERROR), unprotected=FAILING),
-    Row(name="on-failure-raises", task="m.bad_hook", letter=_failed("ValueError"), unprotected=FAILING),
-    Row(name="backend-down", task="m.raises_unstored", letter=_failed("ValueError"), unprotected=FAILING),
+    Row(name="on-failure-raises", task="m.bad_hook", letter=_failed("RuntimeError"), unprotected=FAILING),
+    Row(name="backend-down", task="m.raises_unstored", letter=_failed("ConnectionError"), unprotected=FAILING),
     Row(
-        name="backend-down-reject", task="m.reject_unstored", unprotected=EARLY_LOST,
+        name="backend-down-reject",
+        task="m.reject_unstored",
+        unprotected=EARLY_LOST,
         letter=_failed("celery.exceptions.Reject", "rejected"),
     ),
     Row(
-        name="backend-down-success", task="m.ok_unstored", letter=_failed("ConnectionError"), unprotected=FAILING,
+        name="backend-down-success",
+        task="m.ok_unstored",
+        letter=_failed("ConnectionError"),
+        unprotected=FAILING,
     ),
     Row(
-        name="retry-unroutable", task="m.retries", queue="detour", unprotected=NEVER,
+        name="retry-unroutable",
+        task="m.retries",
+        queue="detour",
+        unprotected=NEVER,
         letter=_failed("dlxctl.celery.worker.task.RetryUnroutable", "retry-unroutable"),
     ),
-    Row(name="unregistered", task="m.nowhere", letter=Letter(reason="unknown-task"), unprotected=ALWAYS),
     Row(
-        name="content-not-accepted", task="m.add", letter=Letter(reason="not-accepted"), unprotected=ALWAYS,
-        body=b"\x80\x04N.", properties={
-            "content_type": "application/x-python-serialize", "content_encoding": "binary",
+        name="unregistered",
+        task="m.nowhere",
+        letter=_unread("unknown-task", "celery.exceptions.NotRegistered"),
+        unprotected=ALWAYS,
+    ),
+    Row(
+        name="content-not-accepted",
+        task="m.add",
+        letter=_unread("not-accepted", "kombu.exceptions.ContentDisallowed"),
+        unprotected=ALWAYS,
+        body=b"\x80\x04N.",
+        properties={
+            "content_type": "application/x-python-serialize",
+            "content_encoding": "binary",
         },
     ),
     Row(
-        name="not-celery", letter=Letter(reason="not-a-task"), body=b'{"order": 1}', unprotected=ALWAYS,
+        name="not-celery",
+        letter=_unread("not-a-task"),
+        body=b'{"order": 1}',
+        unprotected=ALWAYS,
         headers={"id": None, "lang": None},
     ),
-    Row(name="bad-eta", task="m.add", letter=Letter(reason="malformed"), headers={"eta": "soon"}, unprotected=ALWAYS),
-    Row(name="undecodable", task="m.add", letter=Letter(reason="undecodable"), body=b"{not json", unprotected=NEVER),
     Row(
-        name="broken-compression", task="m.add", letter=Letter(reason="undecodable"), body=b"not zlib",
-        headers={"compression": "application/x-gzip"}, unprotected=NEVER,
+        name="bad-eta",
+        task="m.add",
+        letter=_unread("malformed", "celery.exceptions.InvalidTaskError"),
+        headers={"eta": "soon"},
+        unprotected=ALWAYS,
     ),
     Row(
-        name="missing-id", task="m.add", letter=Letter(reason="malformed"), headers={"id": None}, kills_worker=True,
+        name="undecodable",
+        task="m.add",
+        letter=_unread("undecodable", "kombu.exceptions.DecodeError"),
+        body=b"{not json",
+        unprotected=NEVER,
+    ),
+    Row(
+        name="broken-compression",
+        task="m.add",
+        letter=_unread("undecodable", "TypeError"),
+        body=b"not zlib",
+        headers={"compression": "application/x-gzip"},
+        unprotected=NEVER,
+    ),
+    Row(
+        name="missing-id",
+        task="m.add",
+        letter=_unread("malformed", "celery.exceptions.InvalidTaskError"),
+        headers={"id": None},
+        kills_worker=True,
         unprotected=POISON,
     ),
     Row(
-        name="not-a-triple", task="m.add", letter=Letter(reason="malformed"), body=b"[1, 2]", kills_worker=True,
+        name="not-a-triple",
+        task="m.add",
+        letter=_unread("malformed", "celery.exceptions.InvalidTaskError"),
+        body=b"[1, 2]",
+        kills_worker=True,
         unprotected=POISON,
     ),
     Row(
-        name="expired", task="m.add", letter=Letter(reason="expired"), unprotected=NEVER,
+        name="expired",
+        task="m.add",
+        letter=_unread("expired"),
+        unprotected=NEVER,
         headers={"expires": "2020-01-01T00:00:00+00:00"},
     ),
     Row(
-        name="expired-in-queue", task="m.add", letter=Letter(reason="expired", by_broker=True), queue="unconsumed",
-        properties={"expiration": "1"}, unprotected=ALWAYS,
+        name="expired-in-queue",
+        task="m.add",
+        letter=Letter(reason="expired", by_broker=True),
+        queue="unconsumed",
+        properties={"expiration": "1"},
+        unprotected=ALWAYS,
     ),
     Row(name="ignore", task="m.ignore", protected=Fate.DROPPED, unprotected=INTENDED),
     Row(name="revoked", task="m.add", protected=Fate.DROPPED, unprotected=INTENDED),
-)  # fmt: skip
+)
 BY_NAME = {row.name: row for row in ROWS}

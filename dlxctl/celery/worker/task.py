@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from celery import Task
-from celery.exceptions import OperationalError, Reject, Retry, TaskPredicate
+from celery.exceptions import Ignore, OperationalError, Reject, Retry, TaskPredicate
+from celery.utils.serialization import get_pickleable_exception
 
 from dlxctl.celery.road import Road, Tier
+from dlxctl.celery.worker.native import can_give_back, give_back
 from dlxctl.celery.worker.publishing import producer_of, require_confirms
 from dlxctl.celery.worker.roads import road_from
+from dlxctl.celery.worker.signals import announce_retry
 from dlxctl.model.headers import BROKER_DEATH_HEADERS, COPY_HEADERS
 
 AUTOMATIC = "dlxctl_automatic"
@@ -35,7 +38,7 @@ class _LadderAttempts:
 
     def __get__(self, task: Any, owner: type) -> Any:
         road = None if task is None else task.road
-        return road.attempts if road is not None and road.tiers else Task.max_retries
+        return road.attempts if road is not None and road.retries else Task.max_retries
 
 
 class RetryTask(Task):  # type: ignore[misc]  # Celery has no types
@@ -62,6 +65,19 @@ class RetryTask(Task):  # type: ignore[misc]  # Celery has no types
         """Celery's hook: the task belongs to `app` now."""
         require_confirms(app)
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the task. A `Reject` or `Ignore` of an error that cannot be unpickled would end the worker.
+
+        Celery pickles these two as they are, and every other error in a wrapper; here they become a text.
+        """
+        try:
+            return super().__call__(*args, **kwargs)
+        except (Reject, Ignore) as order:
+            carried = order.args[0] if order.args else None
+            if isinstance(carried, BaseException) and get_pickleable_exception(carried) is not carried:
+                raise type(order)(repr(carried), *order.args[1:]) from order
+            raise
+
     @property
     def road(self) -> Road | None:
         """The road of the queue that the current message was consumed from; None outside a worker."""
@@ -74,7 +90,7 @@ class RetryTask(Task):  # type: ignore[misc]  # Celery has no types
         """How often a message on `road` is retried: the task's own `max_retries`, None for ever, else the ladder's."""
         own = inspect.getattr_static(self, "max_retries")
         limit: int | None = road.attempts if isinstance(own, _LadderAttempts) else self.max_retries
-        return limit
+        return road.limit(limit)
 
     @property
     def _is_builtin(self) -> bool:
@@ -94,28 +110,33 @@ class RetryTask(Task):  # type: ignore[misc]  # Celery has no types
         if exc is not None and (isinstance(exc, TaskPredicate) or (automatic and self._is_final(road))):
             raise exc
         given = {"args": args, "kwargs": kwargs, "exc": exc}
-        if road is None or not road.tiers:
+        if road is None or not road.retries:
             return super().retry(**given, throw=throw, eta=eta, countdown=countdown, max_retries=max_retries, **options)
         try:
-            if self._is_spent(max_retries):
+            if self._is_spent(max_retries, road):
                 request.dlxctl_spent = True
-                return super().retry(**given, throw=throw, max_retries=max_retries, **options)
+                return super().retry(**given, throw=throw, max_retries=request.retries, **options)
+            if road.native is not None:
+                if can_give_back(self, args, kwargs, throw, options):
+                    raise give_back(self, road.native, exc)
+                return super().retry(**given, throw=throw, countdown=countdown, max_retries=max_retries, **options)
             tier = road.tier(request.retries, countdown)
             outcome = self._publish_retry(tier, **given, max_retries=max_retries, **options)
         finally:
             # Celery keeps an explicit max_retries on the task, for every later message of this process.
             self.__dict__.pop("override_max_retries", None)
         outcome.when = tier.delay_ms / 1000
+        announce_retry(self, request.delivery_info["queue"], tier, exc)
         if throw:
             raise outcome
         return outcome
 
     def _is_final(self, road: Road | None) -> bool:
         """Whether autoretry must let the error pass: nothing to travel, or an explicit `retry` gave up already."""
-        return road is None or not road.tiers or bool(self.request.get("dlxctl_spent"))
+        return road is None or not road.retries or bool(self.request.get("dlxctl_spent"))
 
-    def _is_spent(self, max_retries: int | None) -> bool:
-        limit = self.max_retries if max_retries is None else max_retries
+    def _is_spent(self, max_retries: int | None, road: Road) -> bool:
+        limit = road.limit(self.max_retries if max_retries is None else max_retries)
         return limit is not None and self.request.retries >= limit
 
     def _publish_retry(self, tier: Tier, exc: BaseException | None, **options: Any) -> Retry:

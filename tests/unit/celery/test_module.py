@@ -11,7 +11,7 @@ from celery import Celery
 from kombu import Queue
 
 from dlxctl.celery.module import module_text
-from dlxctl.celery.settings import CONSUMER, celery_settings
+from dlxctl.celery.settings import CONSUMER, DELAYING_CONSUMER, celery_settings
 from dlxctl.errors import UsageError
 from dlxctl.model.layout import Layout
 from dlxctl.spec import load
@@ -103,7 +103,7 @@ def test_the_delay_queues_are_left_out_only_with_tiers_in_their_place() -> None:
     """The consumer without them needs dlxctl in the worker, which a file without retries does not."""
     assert values(layout())["worker_consumer"] == CONSUMER
     kept = SHOP.replace("default_queue: default,", "default_queue: default, native_delay: true,")
-    assert "worker_consumer" not in values(layout(kept))
+    assert values(layout(kept))["worker_consumer"] == DELAYING_CONSUMER
     bare = "version: 1\ntopology: shop\nqueues: {default: {dead_letter: null}}\n"
     assert "worker_consumer" not in values(layout(bare))
 
