@@ -4,9 +4,12 @@ Two implementations, held equal by tests/contract/test_admin.py: `management.Man
 `memory_admin.MemoryAdmin`, the double. Every call is idempotent: to repeat one changes nothing.
 """
 
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from dlxctl.broker.counts import Counts
+from dlxctl.model.depth import Depth
 from dlxctl.model.server import ServerInfo
 from dlxctl.model.topology import Binding, Exchange, Policy, Queue, Topology
 
@@ -19,6 +22,9 @@ class Reader(Protocol):
 
     def read(self) -> Topology:
         """Everything in the vhost but the default exchange and its bindings."""
+
+    def depths(self) -> Mapping[str, Depth]:
+        """How much is in each queue, seconds ago; by name."""
 
 
 class Lock(Protocol):
@@ -48,6 +54,15 @@ class Admin(Reader, Protocol):
 
     def delete_queue(self, name: str) -> None:
         """Delete the queue called `name` with its bindings and its messages; nothing if there is none."""
+
+    def counts(self, queues: Iterable[str]) -> Mapping[str, Counts | None]:
+        """Exactly and now, how much is ready in each of `queues`; None where there is no such queue."""
+
+    def plug(self, queue: str) -> bool:
+        """Put a message of our own into the closed queue `queue`; False when it refuses, because it has another."""
+
+    def unplug(self, queue: str) -> None:
+        """Take a plug out that a killed run has left; nothing if there is none."""
 
     def put_policy(self, policy: Policy) -> None:
         """Create `policy`, or replace the one of that name."""

@@ -3,18 +3,21 @@
 Rules: https://www.rabbitmq.com/docs/http-api-reference, and which tag each call needs, facts 11.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, closing
 from functools import cached_property
 from typing import Any, TypeVar
 
 from dlxctl.broker import http_failures, observed
 from dlxctl.broker.address import Access
 from dlxctl.broker.admin import Lock
-from dlxctl.broker.amqp import connection_name
+from dlxctl.broker.amqp import connection_name, open_connection
+from dlxctl.broker.counts import Counts, queue_counts
 from dlxctl.broker.http import Answer, Http
 from dlxctl.broker.lock import exclusive
+from dlxctl.broker.plug import plug, unplug
 from dlxctl.errors import BrokerRefused, DlxctlError, NotFound
+from dlxctl.model.depth import Depth
 from dlxctl.model.diagnostics import printable, quoted
 from dlxctl.model.server import ServerInfo
 from dlxctl.model.topology import Binding, Exchange, Policy, Queue, Topology
@@ -23,6 +26,9 @@ Parsed = TypeVar("Parsed")
 _LIGHT = "disable_stats=true&enable_queue_totals=true"
 _OPERATORS = "columns=name,operator_policy"
 """Not among the light columns; what queues tell here is up to 8 s behind (measured)."""
+_DEPTHS = (
+    "columns=name,messages_ready,messages_unacknowledged,messages_dlx,messages_delayed,consumers,message_stats.publish"
+)
 _UNACKNOWLEDGED = "messages_unacknowledged"
 
 
@@ -64,6 +70,26 @@ class Management:
         rows = self._rows("queues", query=f"columns=name,{_UNACKNOWLEDGED}")
         told = (row for row in rows if isinstance(row.get(_UNACKNOWLEDGED), int))
         return self._understood(lambda: {str(row["name"]): int(row[_UNACKNOWLEDGED]) for row in told}, "queues")
+
+    def depths(self) -> Mapping[str, Depth]:
+        """Of every queue in one call; up to 11 s behind (measured)."""
+        rows = self._rows("queues", query=_DEPTHS)
+        return self._understood(lambda: dict(observed.depths(rows)), "queues")
+
+    def counts(self, queues: Iterable[str]) -> Mapping[str, Counts | None]:
+        """Passive declares over an AMQP connection of its own."""
+        with closing(open_connection(self._access, purpose="count")) as connection:
+            return queue_counts(connection, queues)
+
+    def plug(self, queue: str) -> bool:
+        """Over an AMQP connection of its own: a new channel knows of no earlier refusal."""
+        with closing(open_connection(self._access, purpose=f"prune {queue}")) as connection:
+            return plug(connection, queue)
+
+    def unplug(self, queue: str) -> None:
+        """Over an AMQP connection of its own."""
+        with closing(open_connection(self._access, purpose=f"prune {queue}")) as connection:
+            unplug(connection, queue)
 
     def declare_exchange(self, exchange: Exchange) -> None:
         """PUT /api/exchanges; 400 when it exists with other settings."""

@@ -1,18 +1,20 @@
 """`Admin` in memory: a double for tests, yours too, that answers as RabbitMQ does.
 
 tests/contract/test_admin.py runs the same tests on it and on RabbitMQ 3.10, 4.0 and 4.3. It knows objects and their
-rules; no messages.
+rules; of messages it knows the numbers that it is told.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from dlxctl.broker.admin import Lock
+from dlxctl.broker.counts import Counts
 from dlxctl.broker.lock import held
 from dlxctl.errors import BrokerRefused, NotFound
 from dlxctl.model.attributes import BY_ARGUMENT, BY_POLICY
+from dlxctl.model.depth import Depth
 from dlxctl.model.server import ServerInfo
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Key, Policy, Queue, Topology
 
@@ -32,7 +34,10 @@ MATCHES = ("all", "any", "all-with-x", "any-with-x")
 
 
 class MemoryAdmin:
-    """One vhost of a broker of `version`. `tags` are those of the user; `operator_policies` are there to be read."""
+    """One vhost of a broker of `version`. `tags` are those of the user; `operator_policies` are there to be read.
+
+    `holding`: how much is in a queue, by name; the others are empty.
+    """
 
     def __init__(
         self,
@@ -41,12 +46,15 @@ class MemoryAdmin:
         version: tuple[int, ...] = (4, 3, 0),
         tags: frozenset[str] = frozenset({"administrator"}),
         operator_policies: tuple[Policy, ...] = (),
+        holding: Mapping[str, Depth] | None = None,
     ) -> None:
         self._vhost, self._operator_policies = vhost, operator_policies
         self._server = ServerInfo(version=version, cluster_name="memory", user="guest", tags=tags)
         self._objects: dict[Key, BrokerObject] = {standing.key: standing for standing in STANDING}
         self._objects |= {given.key: given for given in objects}
         self._locks: dict[str, str] = {}
+        self._plugged: set[str] = set()
+        self.holding = dict(holding or {})
 
     def server(self) -> ServerInfo:
         """As the constructor was told."""
@@ -55,6 +63,26 @@ class MemoryAdmin:
     def read(self) -> Topology:
         """Everything in the vhost."""
         return Topology.of(self._vhost, *self._objects.values(), operator_policies=self._operator_policies)
+
+    def depths(self) -> Mapping[str, Depth]:
+        """What the queues hold, as `holding` says."""
+        queues = (thing.name for thing in self._objects.values() if isinstance(thing, Queue))
+        return {name: self._depth(name) for name in queues}
+
+    def counts(self, queues: Iterable[str]) -> Mapping[str, Counts | None]:
+        """The same, as far as it is ready."""
+        return {name: self._counts(name) if ("queue", name) in self._objects else None for name in queues}
+
+    def plug(self, queue: str) -> bool:
+        """Refused by a queue that holds something."""
+        if ("queue", queue) not in self._objects or self._counts(queue).ready:
+            return False
+        self._plugged.add(queue)
+        return True
+
+    def unplug(self, queue: str) -> None:
+        """Nothing if there is no plug."""
+        self._plugged.discard(queue)
 
     def declare_exchange(self, exchange: Exchange) -> None:
         """Refuses reserved names, unknown types, and other settings than those there."""
@@ -99,6 +127,7 @@ class MemoryAdmin:
 
     def delete_queue(self, name: str) -> None:
         """With its bindings."""
+        self._plugged.discard(name)
         self._objects.pop(("queue", name), None)
         self._drop_bindings(lambda b: not b.to_exchange and b.destination == name)
 
@@ -142,6 +171,13 @@ class MemoryAdmin:
         if there not in (None, wanted):
             raise BrokerRefused(f"declare {wanted.name!r}", why=f"inequivalent arg for '{wanted.name}'")
         self._objects[wanted.key] = wanted
+
+    def _depth(self, name: str) -> Depth:
+        return self.holding.get(name, Depth(ready=0, unacknowledged=0, elsewhere=0, consumers=0))
+
+    def _counts(self, name: str) -> Counts:
+        depth = self._depth(name)
+        return Counts(ready=(depth.ready or 0) + (name in self._plugged), consumers=depth.consumers or 0)
 
     def _drop_bindings(self, gone: Callable[[Binding], bool]) -> None:
         for key in [key for key, thing in self._objects.items() if isinstance(thing, Binding) and gone(thing)]:

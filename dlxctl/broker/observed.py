@@ -1,14 +1,15 @@
 """The management API's JSON -> `Topology`.
 
 The default exchange and its bindings are left out: they are always there. An absent `x-queue-type` means classic
-(facts 5.9), 4.x writes it into `arguments`, and `Queue` makes both the same. Counts are not read: what is absent or
-null there is unknown. Queues of types that no AMQP client can declare (MQTT's) are left out.
+(facts 5.9), 4.x writes it into `arguments`, and `Queue` makes both the same. Of counts, what is absent or null is
+unknown. Queues of types that no AMQP client can declare (MQTT's) are left out.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from dlxctl.model.depth import Depth
 from dlxctl.model.topology import Binding, Exchange, Policy, Queue, QueueType
 
 Row = Mapping[str, Any]
@@ -69,6 +70,27 @@ def policies(rows: Iterable[Row]) -> Iterator[Policy]:
             priority=row["priority"],
             definition=dict(row["definition"]),
         )
+
+
+def depths(rows: Iterable[Row]) -> Iterator[tuple[str, Depth]]:
+    """Name and depth of every queue; only a quorum queue tells of messages elsewhere, and only when it tells any."""
+    for row in rows:
+        ready = _count(row.get("messages_ready"))
+        elsewhere = (_count(row.get(key, 0)) for key in ("messages_dlx", "messages_delayed"))
+        yield (
+            row["name"],
+            Depth(
+                ready=ready,
+                unacknowledged=_count(row.get("messages_unacknowledged")),
+                elsewhere=None if ready is None else sum(count or 0 for count in elsewhere),
+                consumers=_count(row.get("consumers")),
+                published=_count((row.get("message_stats") or {}).get("publish")) or 0,
+            ),
+        )
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def hidden_operator_policies(rows: Iterable[Row]) -> Iterator[Policy]:

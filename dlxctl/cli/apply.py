@@ -102,7 +102,7 @@ def _run(
     may_go_on = plan.clean or refused or click.confirm("Apply this plan?", err=True)
     if not may_go_on:
         return None
-    return apply(admin, layout, reviewed=plan, migrate=migrate, watch=ApplyWatch(show=False))
+    return apply(admin, layout, reviewed=plan.fingerprint, migrate=migrate, watch=ApplyWatch(show=False))
 
 
 def _shown(report: "Report", output_format: str) -> int:

@@ -134,7 +134,10 @@ class CeleryOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """A whole topology file. Mappings keep the order of the file; `places` and `source` take no part in comparison."""
+    """A whole topology file. Mappings keep the order of the file; `places` and `source` take no part in comparison.
+
+    `cluster_name`: the only cluster that it may be applied to, None for any.
+    """
 
     name: str
     vhost: str = "/"
@@ -145,6 +148,7 @@ class Layout:
     settings: SettingsMode = SettingsMode.POLICY
     naming: Naming = field(default_factory=Naming)
     celery: CeleryOptions = field(default_factory=CeleryOptions)
+    cluster_name: str | None = None
     source: str = field(default="topology.yaml", compare=False)
     places: Mapping[Path, Place] = field(default_factory=dict, compare=False)
 

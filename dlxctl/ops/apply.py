@@ -5,6 +5,7 @@ that is no longer the one that was reviewed. After that the first failure ends t
 earlier ones; every step is idempotent, so running it again goes on where it ended.
 """
 
+from collections.abc import Collection
 from typing import Protocol, assert_never
 
 from dlxctl.broker.admin import Admin, Lock
@@ -13,10 +14,27 @@ from dlxctl.errors import DlxctlError, RefusedForSafety
 from dlxctl.model.diagnostics import quoted
 from dlxctl.model.layout import Layout
 from dlxctl.ops.plan import make_plan
-from dlxctl.plan.changes import Bind, Change, CreateExchange, CreateQueue, DeletePolicy, Mark, PutPolicy, kind, name
+from dlxctl.ops.prune import Patience, confirm_closed, refuse, refuse_busy, wait
+from dlxctl.plan.changes import (
+    Bind,
+    Change,
+    CreateExchange,
+    CreateQueue,
+    DeleteExchange,
+    DeletePolicy,
+    DeleteQueue,
+    Mark,
+    NotReversible,
+    PutPolicy,
+    Unbind,
+    kind,
+    name,
+    reverse,
+)
 from dlxctl.plan.hazards import Hazard
+from dlxctl.plan.prune import closes
 from dlxctl.plan.report import Report
-from dlxctl.plan.value import Plan
+from dlxctl.plan.value import Intent, Plan
 
 
 class Watch:
@@ -40,36 +58,41 @@ def apply(
     admin: Admin,
     layout: Layout,
     *,
-    reviewed: Plan | None = None,
+    intent: Intent = Intent.KEEP,
+    reviewed: str | None = None,
+    allowed: Collection[Hazard] = (),
     migrate: Migration | None = None,
     watch: Watch | None = None,
+    patience: Patience | None = None,
 ) -> Report:
-    """Plan and carry out. With `reviewed`, only what it showed is done.
+    """Plan and carry out. With `reviewed`, the fingerprint of a plan that was shown, only that is done.
 
     `migrate`, given when that hazard is allowed, does its work first, under the same lock; the rest is planned anew.
     Raises Locked, RefusedForSafety, and any error that came before the first change; later ones are in the report.
     """
     watch = watch or Watch()
     with admin.lock(layout.lock_queue, purpose=f"apply {layout.name}") as lock:
-        plan = make_plan(admin, layout)
+        plan = make_plan(admin, layout, intent)
         watch.planned(plan)
-        _refuse(plan, reviewed, migrating=migrate is not None)
+        _refuse(admin, plan, reviewed, allowed, migrating=migrate is not None)
         if plan.blocked and migrate is not None:
             migrate(admin, lock, layout, plan)
-            plan = make_plan(admin, layout)
-            _refuse(plan, None, migrating=False)
-        report = _carry_out(admin, lock, plan, watch)
+            plan = make_plan(admin, layout, intent)
+            _refuse(admin, plan, None, allowed, migrating=False)
+        run = _Run(admin, lock, plan, allowed, patience or Patience(), watch)
+        report = run.carry_out()
         if report.error is not None:
             return report
-        remaining = make_plan(admin, layout) if plan.changes else plan
+        remaining = make_plan(admin, layout, intent) if plan.changes else plan
         return Report(plan=plan, made=report.made, remaining=remaining)
 
 
-def _refuse(plan: Plan, reviewed: Plan | None, *, migrating: bool) -> None:
-    if reviewed is not None and reviewed.fingerprint != plan.fingerprint:
+def _refuse(admin: Admin, plan: Plan, reviewed: str | None, allowed: Collection[Hazard], *, migrating: bool) -> None:
+    if reviewed is not None and reviewed != plan.fingerprint:
         raise RefusedForSafety(
-            "the broker is no longer as the plan showed it", remedy="Nothing was changed. Run dlxctl apply again."
+            "the broker is no longer as the plan showed it", remedy="Nothing was changed. Make a new plan."
         )
+    refuse(plan.dangers, allowed)
     if plan.blocked and not migrating:
         things = ", ".join(f"{kind(each.desired)} {quoted(name(each.desired))}" for each in plan.blocked)
         raise RefusedForSafety(
@@ -80,21 +103,56 @@ def _refuse(plan: Plan, reviewed: Plan | None, *, migrating: bool) -> None:
         )
     if not plan.server.may_set_policies and any(isinstance(c, PutPolicy | DeletePolicy) for c in plan.changes):
         raise no_policy_tag(plan.server.user)
+    refuse_busy(admin, plan, allowed)
 
 
-def _carry_out(admin: Admin, lock: Lock, plan: Plan, watch: Watch) -> Report:
-    made: list[Change] = []
-    for change in plan.changes:
-        try:
-            lock.confirm()
-            _make(admin, change)
-        except DlxctlError as error:
-            if not made:
-                raise
-            return Report(plan=plan, made=tuple(made), failed=change, error=error)
-        made.append(change)
-        watch.made(change)
-    return Report(plan=plan, made=tuple(made))
+class _Run:
+    """One walk through the changes of a plan, under its lock."""
+
+    def __init__(
+        self, admin: Admin, lock: Lock, plan: Plan, allowed: Collection[Hazard], patience: Patience, watch: Watch
+    ) -> None:
+        self._admin, self._lock, self._plan, self._allowed = admin, lock, plan, allowed
+        self._patience, self._watch = patience, watch
+        self._made: list[Change] = []
+        self._paused = self._confirmed = False
+
+    def carry_out(self) -> Report:
+        """Raises the error of the first change; a later one is in the report."""
+        for change in self._plan.changes:
+            try:
+                self._lock.confirm()
+                self._look_before(change)
+                _make(self._admin, change)
+            except DlxctlError as error:
+                undone = self._reopen(change) if isinstance(error, RefusedForSafety) else ()
+                if not self._made:
+                    raise
+                return Report(plan=self._plan, made=tuple(self._made), failed=change, error=error, undone=tuple(undone))
+            self._made.append(change)
+            self._watch.made(change)
+        return Report(plan=self._plan, made=tuple(self._made))
+
+    def _look_before(self, change: Change) -> None:
+        """What has to be so before `change`: refusing is in force before the limit falls, queues are empty and closed
+        before the first of them goes."""
+        if closes(change) and not self._paused:
+            self._paused = True
+            wait(self._lock, self._patience.refusing_s)
+        if isinstance(change, DeleteQueue) and not self._confirmed:
+            self._confirmed = True
+            confirm_closed(self._admin, self._lock, self._plan, self._allowed, self._patience)
+
+    def _reopen(self, failed: Change) -> list[Change]:
+        """Take back what closed the queues: the file keeps them until they are deleted."""
+        base = len(self._plan.changes) - self._plan.pruning
+        undone = self._made[base:]
+        for change in reversed(undone):
+            back = reverse(change)
+            if not isinstance(back, NotReversible):
+                _make(self._admin, back)
+        del self._made[base:]
+        return undone
 
 
 def _make(admin: Admin, change: Change) -> None:
@@ -109,5 +167,11 @@ def _make(admin: Admin, change: Change) -> None:
             admin.put_policy(change.policy)
         case DeletePolicy():
             admin.delete_policy(change.policy.name)
+        case Unbind():
+            admin.unbind(change.binding)
+        case DeleteQueue():
+            admin.delete_queue(change.queue.name)
+        case DeleteExchange():
+            admin.delete_exchange(change.exchange.name)
         case _:
             assert_never(change)

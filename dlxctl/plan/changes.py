@@ -1,6 +1,6 @@
 """A change is a value: one step that apply makes, with the line of the file that asks for it, and its way back.
 
-The set is closed. Nothing here deletes an exchange or a queue: that is prune's, which looks for messages first.
+The set is closed. Only prune takes away what carries messages: Unbind, DeleteQueue, DeleteExchange.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,38 @@ class DeletePolicy:
     why: Place
 
 
-Change = CreateExchange | CreateQueue | Bind | Mark | PutPolicy | DeletePolicy
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unbind:
+    """The file has the binding no more, or not the queue that it leads to. Also takes a mark of ours off."""
+
+    binding: Binding
+    why: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteQueue:
+    """Ours, and no longer in the file. Done only once the queue is closed and was seen to be empty.
+
+    `messages`: how many are in it, as the broker told some seconds ago; None where it does not tell. `bindings`: how
+    many lead to it.
+    """
+
+    queue: Queue
+    why: Place
+    messages: int | None = None
+    bindings: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteExchange:
+    """Ours, and no longer in the file. `bindings`: how many go with it."""
+
+    exchange: Exchange
+    why: Place
+    bindings: int = 0
+
+
+Change = CreateExchange | CreateQueue | Bind | Mark | PutPolicy | DeletePolicy | Unbind | DeleteQueue | DeleteExchange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +115,11 @@ class Verb(StrEnum):
 def subject(change: Change) -> BrokerObject:
     """The object as it will be, or, for a deletion, as it was."""
     match change:
-        case CreateExchange():
+        case CreateExchange() | DeleteExchange():
             return change.exchange
-        case CreateQueue():
+        case CreateQueue() | DeleteQueue():
             return change.queue
-        case Bind() | Mark():
+        case Bind() | Mark() | Unbind():
             return change.binding
         case PutPolicy() | DeletePolicy():
             return change.policy
@@ -105,7 +136,7 @@ def verb(change: Change) -> Verb:
             return Verb.ADOPT if change.adopts else Verb.MARK
         case PutPolicy():
             return Verb.CHANGE if change.before else Verb.CREATE
-        case DeletePolicy():
+        case DeletePolicy() | Unbind() | DeleteQueue() | DeleteExchange():
             return Verb.DELETE
         case _:
             assert_never(change)
@@ -126,6 +157,10 @@ def reverse(change: Change) -> Change | NotReversible:
             return PutPolicy(policy=change.before, before=change.policy, why=change.why)
         case DeletePolicy():
             return PutPolicy(policy=change.policy, before=None, why=change.why)
+        case Unbind():
+            return Bind(binding=change.binding, why=change.why)
+        case DeleteQueue() | DeleteExchange():
+            return NotReversible(reason="what is deleted is gone; the file, applied as it was before, makes it anew")
         case _:
             assert_never(change)
 

@@ -1,7 +1,9 @@
 """Desired and observed side by side, with what both together tell: what is ours, and which policies are to stand."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from dlxctl.model.diagnostics import Place
 from dlxctl.model.layout import Layout
@@ -17,11 +19,15 @@ ROLES = (PARKING, DEAD_LETTER, TIER, WORK)
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """One comparison of a layout, expanded to `desired`, with the `observed` vhost."""
+    """One comparison of a layout, expanded to `desired`, with the `observed` vhost.
+
+    `closing`: what policies are to set on queues that are about to be deleted, by the queue's name.
+    """
 
     layout: Layout
     desired: Topology
     observed: Topology
+    closing: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def owned(self) -> frozenset[Key]:
@@ -46,7 +52,7 @@ class Drift:
     @cached_property
     def stand(self) -> tuple[Policy, ...]:
         """The policies of ours that are to stand when apply is done."""
-        return standing(self.layout, self.desired, self.observed, self.kept_queues)
+        return standing(self.layout, self.desired, self.observed, self.kept_queues, self.closing)
 
     @cached_property
     def bindings_of(self) -> dict[Key, list[Binding]]:

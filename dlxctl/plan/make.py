@@ -2,48 +2,84 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 
+from dlxctl.model.depth import Depth
 from dlxctl.model.layout import Layout
 from dlxctl.model.server import ServerInfo
-from dlxctl.model.topology import BrokerObject, Key, Topology
+from dlxctl.model.topology import BrokerObject, Exchange, Key, Topology
 from dlxctl.plan import findings, order
 from dlxctl.plan.drift import Drift
+from dlxctl.plan.guards import pruning_dangers, wrong_cluster
 from dlxctl.plan.native import retries
-from dlxctl.plan.value import Plan
+from dlxctl.plan.prune import Pruning, made
+from dlxctl.plan.value import CannotChange, Intent, Plan
 from dlxctl.spec.expand import expand
 
 
-def plan_for(layout: Layout, observed: Topology, server: ServerInfo) -> Plan:
-    """What makes the `observed` vhost of `server` what `layout` asks for.
+def plan_for(
+    layout: Layout,
+    observed: Topology,
+    server: ServerInfo,
+    *,
+    intent: Intent = Intent.KEEP,
+    depths: Mapping[str, Depth] | None = None,
+) -> Plan:
+    """What makes the `observed` vhost of `server` what `layout` asks for; `depths` say how many messages are at stake.
 
     Raises InvalidTopology when the version of `server` cannot do what it asks for.
     """
-    backends = retries(layout, server)
-    drift = Drift(layout=layout, desired=expand(layout, version=server.version), observed=observed)
+    destroy = intent is Intent.DESTROY
+    backends = () if destroy else retries(layout, server)
+    desired = Topology.of(layout.vhost) if destroy else expand(layout, version=server.version)
+    drift = Drift(layout=layout, desired=desired, observed=observed)
+    doomed = _pruning(drift, server, intent, depths or {})
+    changes = () if destroy else tuple(order.changes(drift))
+    pruning = tuple(doomed.changes()) if doomed else ()
     return Plan(
         topology=layout.name,
         vhost=layout.vhost,
         source=layout.source,
         server=server,
-        changes=tuple(order.changes(drift)),
-        blocked=tuple(findings.blocked(drift)),
-        leftovers=tuple(findings.leftovers(drift)),
+        changes=(*changes, *pruning),
+        blocked=tuple(_at_stake(each, drift, depths or {}) for each in findings.blocked(drift)),
+        leftovers=() if doomed else tuple(findings.leftovers(drift)),
         warnings=tuple(sorted(findings.warnings(drift, server), key=lambda d: (d.place, d.code))),
-        fingerprint=_fingerprint(drift),
+        fingerprint=_fingerprint(drift, intent),
         retries=backends,
+        intent=intent,
+        pruning=len(pruning),
+        dangers=(*wrong_cluster(drift, server), *(pruning_dangers(doomed) if doomed else ())),
     )
 
 
-def _fingerprint(drift: Drift) -> str:
+def _pruning(drift: Drift, server: ServerInfo, intent: Intent, depths: Mapping[str, Depth]) -> Pruning | None:
+    """What is to be taken away after everything else is made."""
+    if intent is Intent.KEEP:
+        return None
+    whole = intent is Intent.DESTROY
+    after = drift if whole else replace(drift, observed=made(drift))
+    return Pruning(drift=after, depths=depths, may_set_policies=server.may_set_policies, whole=whole)
+
+
+def _at_stake(blocked: CannotChange, drift: Drift, depths: Mapping[str, Depth]) -> CannotChange:
+    """With the messages and bindings that a migration has to bring over."""
+    thing, exchange = blocked.desired, isinstance(blocked.desired, Exchange)
+    ends = (b for b in drift.observed.bindings.values() if not drift.is_mark(b))
+    leading = sum(b.destination == thing.name and b.to_exchange == exchange for b in ends)
+    messages = None if exchange else depths.get(thing.name, Depth()).messages
+    return replace(blocked, messages=messages, bindings=leading)
+
+
+def _fingerprint(drift: Drift, intent: Intent) -> str:
     """Over what is desired, and what of it (and of policies, and of ours) is there; queues of others do not count."""
     desired, observed = drift.desired, drift.observed
     wanted: dict[Key, BrokerObject] = {**desired.exchanges, **desired.queues, **desired.bindings}
     seen: dict[Key, BrokerObject] = {**observed.exchanges, **observed.queues, **observed.bindings}
     concerned = [thing for key, thing in seen.items() if key in wanted or key in drift.owned]
     groups: list[Iterable[BrokerObject]] = [wanted.values(), drift.stand, concerned, observed.policies.values()]
-    text = json.dumps([sorted(map(_canonical, group)) for group in groups])
+    text = json.dumps([str(intent), *(sorted(map(_canonical, group)) for group in groups)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -6,6 +6,8 @@ queues out together with those of the file, so that what holds for its policies 
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from dlxctl.model.layout import Layout
 from dlxctl.model.topology import Key, Policy, Queue, Topology
@@ -28,13 +30,20 @@ def names_in_ours(layout: Layout, observed: Topology) -> frozenset[str]:
     return frozenset(name for p in ours(layout, observed).values() for name in names_in(p.pattern) or ())
 
 
-def standing(layout: Layout, desired: Topology, observed: Topology, kept: tuple[Queue, ...]) -> tuple[Policy, ...]:
-    """The policies that are to stand: the desired ones, and what rules the queues in `kept` now."""
+def standing(
+    layout: Layout,
+    desired: Topology,
+    observed: Topology,
+    kept: tuple[Queue, ...],
+    closing: Mapping[str, Mapping[str, Any]],
+) -> tuple[Policy, ...]:
+    """The policies that are to stand: the desired ones, and for queues in `kept` what `closing` says or rules now."""
     there = ours(layout, observed).values()
-    ruler = {name: policy for policy in desired.policies.values() for name in names_in(policy.pattern) or ()}
+    rules = {n: policy.definition for policy in desired.policies.values() for n in names_in(policy.pattern) or ()}
     for queue in kept:
         if now := winner(there, queue):
-            ruler[queue.name] = desired.policies.get(now.key, now)
-    queues = (queue for queue in (*desired.queues.values(), *kept) if queue.name in ruler)
-    wanted = (Tunable(queue=q.name, type=q.type, definition=ruler[q.name].definition) for q in queues)
+            rules[queue.name] = desired.policies.get(now.key, now).definition
+    rules |= closing
+    queues = (queue for queue in (*desired.queues.values(), *kept) if queue.name in rules)
+    wanted = (Tunable(queue=queue.name, type=queue.type, definition=rules[queue.name]) for queue in queues)
     return tuple(policies(layout.name, wanted))

@@ -11,6 +11,7 @@ from dlxctl.plan.value import Plan
 class Report:
     """`plan` was to be made. `error` is why `failed` could not be; what comes after it was not tried.
 
+    `undone`: changes that were made and taken back, because what they prepared was refused.
     `remaining` is what a fresh look at the broker still found to do, None where there was no look.
     """
 
@@ -19,10 +20,12 @@ class Report:
     failed: Change | None = None
     error: DlxctlError | None = None
     remaining: Plan | None = None
+    undone: tuple[Change, ...] = ()
 
     @property
     def not_tried(self) -> tuple[Change, ...]:
-        return self.plan.changes[len(self.made) + (self.failed is not None) :]
+        """What comes after the failure; what was taken back is in `undone`."""
+        return self.plan.changes[len(self.made) + len(self.undone) + (self.failed is not None) :]
 
     @property
     def exit_code(self) -> ExitCode:

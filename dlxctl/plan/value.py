@@ -1,12 +1,14 @@
 """The `Plan`: what differs, in the order in which apply removes the difference."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from dlxctl.model.diagnostics import Diagnostic, Place
 from dlxctl.model.server import ServerInfo
 from dlxctl.model.topology import Binding, Exchange, Key, Queue
 from dlxctl.plan.changes import Change, Verb, subject, verb
+from dlxctl.plan.hazards import Danger
 from dlxctl.plan.native import Retries
 
 
@@ -21,15 +23,29 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CannotChange:
-    """An exchange or queue that differs in what can never change in place; only a migration makes it right."""
+    """An exchange or queue that differs in what can never change in place; only a migration makes it right.
+
+    `messages`: how many were in the queue some seconds ago, None where that is unknown or it is an exchange.
+    `bindings`: how many lead to it.
+    """
 
     desired: Exchange | Queue
     differences: tuple[Difference, ...]
     why: Place
+    messages: int | None = None
+    bindings: int = 0
 
 
 Leftover = Exchange | Queue | Binding
-"""Ours on the broker, and no longer in the file. Apply leaves it."""
+"""Ours on the broker, and no longer in the file. Apply leaves it, unless it is to prune."""
+
+
+class Intent(StrEnum):
+    """What becomes of that which is ours and not in the file: it is kept, pruned, or all that is ours is destroyed."""
+
+    KEEP = "keep"
+    PRUNE = "prune"
+    DESTROY = "destroy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +54,7 @@ class Plan:
 
     `changes` are in order: after each of them no queue is without its policy and no dead letter without its road.
     `fingerprint` is a SHA-256 over what is desired and what was observed of it: equal plans, equal fingerprints.
+    The last `pruning` of the changes take away; `dangers` are what apply refuses unless it is allowed.
     `retries`: which backend each ladder has here, and why.
     """
 
@@ -51,6 +68,9 @@ class Plan:
     warnings: tuple[Diagnostic, ...]
     fingerprint: str
     retries: tuple[Retries, ...] = ()
+    intent: Intent = Intent.KEEP
+    pruning: int = 0
+    dangers: tuple[Danger, ...] = ()
 
     @property
     def clean(self) -> bool:

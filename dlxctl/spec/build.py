@@ -46,6 +46,7 @@ def layout_of(form: TopologyForm, *, source: str, places: Mapping[Path, Place]) 
         settings=SettingsMode(form.settings),
         naming=Naming(dlx=form.naming.dlx, retry=form.naming.retry),
         celery=CeleryOptions(**dict(form.celery)),
+        cluster_name=form.cluster_name,
         source=source,
         places=places,
     )

@@ -144,6 +144,8 @@ class TopologyForm(Section):
     """Owner name; marks on the broker what this file manages."""
     vhost: Annotated[Text, Field(min_length=1)] = "/"
     """RabbitMQ virtual host."""
+    cluster_name: Text | None = None
+    """Name of the only cluster that this file may be applied to; `rabbitmqctl cluster_status` shows it."""
     retry: Annotated[Ladders, BeforeValidator(empty_when_null)] = Field(default_factory=dict)
     """Retry ladders, by name."""
     dead_letter: Annotated[DeadLetters, BeforeValidator(empty_when_null)] = Field(default_factory=dict)

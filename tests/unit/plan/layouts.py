@@ -65,14 +65,14 @@ class Dying:
 
     def __getattr__(self, name: str):  # type: ignore[no-untyped-def]
         method = getattr(self._inner, name)
-        if name in ("server", "read", "lock"):
+        if name in ("server", "read", "lock", "depths", "counts"):
             return method
 
-        def counted(*arguments: object) -> None:
+        def counted(*arguments: object) -> object:
             if self._left == 0:
                 raise Killed
             self._left -= 1
-            method(*arguments)
+            return method(*arguments)
 
         return counted
 
