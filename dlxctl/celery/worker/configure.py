@@ -9,6 +9,7 @@ from typing import Any
 
 from celery.app.defaults import DEFAULTS
 from celery.app.task import Task
+from celery.app.utils import filter_hidden_settings
 from celery.utils.imports import symbol_by_name
 from kombu.entity import Queue
 
@@ -22,9 +23,6 @@ from dlxctl.spec.expand import expand
 
 CONFIRMS = "broker_transport_options"
 """Merged: the app's own options stay, `confirm_publish` is added."""
-
-YIELDS = frozenset({"worker_prefetch_multiplier", "task_reject_on_worker_lost"})
-"""Settings whose value in the app stays where it is more careful, or loses nothing."""
 
 FORBIDDEN = {
     "task_queue_max_priority": "it adds x-max-priority to every queue, which the broker's do not have",
@@ -117,19 +115,32 @@ def _contradictions(app: Any, wanted: Mapping[str, Any]) -> Iterator[str]:
         if name not in wanted and app.conf.get(name) is not None:
             yield f"{name} is set to {app.conf[name]!r}: {why}"
     for name, value in wanted.items():
-        if name == CONFIRMS or name in YIELDS or not _is_set(app, name):
-            continue
-        own = app.conf[name]
-        if name == "task_routes" and not value:
-            continue
-        if _plain(own) != _plain(value):
-            yield f"{name} is set to {own!r} already, where the topology needs {value!r}"
+        own = app.conf.get(name)
+        if _is_set(app, name) and _plain(own) != _plain(value) and not _may_stay(name, own, value):
+            yield f"{name} is set to {_shown(name, own)} already, where the topology needs {_shown(name, value)}"
 
 
 def _is_set(app: Any, name: str) -> bool:
-    """Whether the app's configuration gives a value of its own; Celery before 5.6 tells only by comparison."""
-    default = DEFAULTS.get(name)
-    return bool(app.conf.get(name) != default)
+    """Whether the app gives a value of its own. Celery before 5.7 misses names with a prefix, and old ones."""
+    return bool(app.conf.value_set_for(name) or app.conf.get(name) != DEFAULTS.get(name))
+
+
+def _may_stay(name: str, own: Any, wanted: Any) -> bool:
+    """Whether a value of the app's own loses nothing, and goes before the topology's."""
+    match name:
+        case "worker_prefetch_multiplier" | "broker_transport_options":
+            return True
+        case "task_reject_on_worker_lost":  # a lost worker's task dead-lettered at once, rather than tried again
+            return not own
+        case "task_routes":
+            return not wanted
+        case _:
+            return False
+
+
+def _shown(name: str, value: Any) -> str:
+    """Without passwords, which a URL may hold."""
+    return repr(filter_hidden_settings({name: value})[name])
 
 
 def _plain(value: Any) -> Any:
@@ -137,11 +148,8 @@ def _plain(value: Any) -> Any:
 
 
 def _apply(app: Any, wanted: dict[str, Any]) -> None:
-    for name in YIELDS:
-        if name in wanted and _is_set(app, name):
-            wanted[name] = app.conf[name] if name == "worker_prefetch_multiplier" else wanted[name] and app.conf[name]
-    if not wanted.get("task_routes", True) and app.conf.task_routes:
-        wanted["task_routes"] = app.conf.task_routes
+    own = {name: app.conf[name] for name in wanted if name != CONFIRMS and _is_set(app, name)}
+    wanted |= {name: value for name, value in own.items() if _may_stay(name, value, wanted[name])}
     wanted[CONFIRMS] = {**(app.conf.get(CONFIRMS) or {}), **wanted[CONFIRMS]}
     app.conf.update(wanted)
     if not _is_retry_task(app.task_cls):
