@@ -8,7 +8,7 @@ from dlxctl.celery.doctor.queues import queue_findings
 from dlxctl.celery.doctor.rules import Finding
 from dlxctl.celery.doctor.scene import Scene
 from dlxctl.celery.doctor.traps import trap_findings
-from dlxctl.celery.doctor.values import AppFacts, Version
+from dlxctl.celery.doctor.values import AppFacts, Hook, Version
 from dlxctl.model.topology import QueueType
 
 
@@ -47,6 +47,11 @@ def _remarks(scene: Scene, tasks: tuple[TaskReport, ...]) -> Iterator[str]:
     limited = {o for task in tasks for o, fate in task.fates.items() if fate.runs and fate.sound}
     if limited:
         yield f"The delivery limit alone ends some failures, after as many runs: {', '.join(sorted(limited))}."
+    if Hook.CONSUMER in scene.app.hooks and any(task.loses for task in tasks):
+        yield "With dlxctl's consumer a worker does not start while failures of its tasks would be lost."
+    for queue in scene.app.queues:
+        if queue.declares and scene.online and queue.exchange and not scene.topology.exchange(queue.exchange):
+            yield f"Celery declares exchange {queue.exchange} and binds queue {queue.name} to it, beside the topology."
     if not scene.online and scene.desired is None:
         yield "Neither a broker nor a topology file was asked: every queue is trusted to lead to a dead-letter queue."
     if not tasks:

@@ -22,6 +22,11 @@ class TaskReport:
     queue: str
     fates: Mapping[Outcome, Fate]
 
+    @property
+    def loses(self) -> bool:
+        """Whether any failure is lost."""
+        return any(fate.end is End.LOST for fate in self.fates.values())
+
 
 def reports(scene: Scene) -> Iterator[TaskReport]:
     """Each task whose route can be followed."""

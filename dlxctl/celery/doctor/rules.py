@@ -130,6 +130,11 @@ ELSEWHERE = Rule(
     title="The app talks to another broker",
     explanation="Nothing that is said of queues holds for the app then.",
 )
+ROADLESS = Rule(
+    code="DLX926",
+    title="dlxctl's part of the worker does not know the queues",
+    explanation="With `RetryTask` or dlxctl's consumer a worker does not start then.",
+)
 PROBE = Rule(
     code="DLX930",
     title="The probe did not arrive",
@@ -138,5 +143,5 @@ PROBE = Rule(
 
 RULES = (
     LOSES, LOOPS, STICKS, KILLS, ENDLESS, NO_ROAD, REFUSED, MISSING, CREATED, UNTYPED, EATS, DEFAULT, ROUTE, CONFIRMS,
-    TIMEOUT, UNENFORCED, TRANSIENT, DELAY, STALE, ELSEWHERE, PROBE,
+    TIMEOUT, UNENFORCED, TRANSIENT, DELAY, STALE, ELSEWHERE, ROADLESS, PROBE,
 )  # fmt: skip

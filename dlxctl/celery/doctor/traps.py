@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from dlxctl.celery.doctor import rules
+from dlxctl.celery.doctor.fates import CONFIRMS, SETUP
 from dlxctl.celery.doctor.rules import Finding, found
 from dlxctl.celery.doctor.scene import Scene
 from dlxctl.celery.doctor.values import PROCESS_POOLS, Hook, TaskFacts, Version
-from dlxctl.celery.road import road_of
+from dlxctl.celery.road import SETTING, road_of
 from dlxctl.model.diagnostics import quoted
 from dlxctl.model.effective import setting
 from dlxctl.model.topology import QueueType
@@ -34,6 +35,7 @@ def trap_findings(scene: Scene) -> Iterator[Finding]:
     yield from _transient(scene)
     yield from _delays(scene)
     yield from _stale(scene)
+    yield from _roadless(scene)
 
 
 def _elsewhere(scene: Scene) -> Iterator[Finding]:
@@ -71,8 +73,7 @@ def _routes(scene: Scene) -> Iterator[Finding]:
 def _confirms(scene: Scene) -> Iterator[Finding]:
     if not scene.app.confirms and scene.app.transport == "amqp":
         cause = "whatever the broker does not take is lost without an error"
-        remedy = 'broker_transport_options = {"confirm_publish": True}'
-        yield found(rules.CONFIRMS, "broker_transport_options", cause, remedy)
+        yield found(rules.CONFIRMS, "broker_transport_options", cause, CONFIRMS)
 
 
 def _timeouts(scene: Scene) -> Iterator[Finding]:
@@ -144,6 +145,20 @@ def _stale(scene: Scene) -> Iterator[Finding]:
             cause = "its tiers, attempts or dead-letter queue are others in the settings than in the file"
             remedy = f"{GENERATE}, and start producers and workers anew"
             yield found(rules.STALE, f"queue {quoted(name)}", cause, remedy)
+
+
+def _roadless(scene: Scene) -> Iterator[Finding]:
+    """What the worker side checks at its start: `dlxctl.celery.worker.strategy` and `checks`."""
+    app = scene.app
+    if not app.hooks.union(*(task.hooks for task in app.tasks)):
+        return
+    if app.roads is None:
+        yield found(rules.ROADLESS, "the app", f"its settings have no {SETTING}", SETUP)
+        return
+    for queue in app.queues:
+        if queue.listed and queue.name not in app.roads and Hook.CONSUMER in app.hooks:
+            cause = f"it stands in task_queues, and {SETTING} does not know it"
+            yield found(rules.ROADLESS, f"queue {quoted(queue.name)}", cause, "add it to queues: of topology.yaml")
 
 
 def _text(version: Version) -> str:

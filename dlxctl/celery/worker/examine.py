@@ -20,6 +20,7 @@ from kombu.transport.base import to_rabbitmq_queue_arguments
 
 from dlxctl.celery.doctor.values import AppFacts, AppQueue, Hook, TaskFacts, Version
 from dlxctl.celery.road import SETTING
+from dlxctl.celery.worker.checks import protect
 from dlxctl.celery.worker.request import Request
 from dlxctl.celery.worker.task import RetryTask
 
@@ -66,12 +67,16 @@ def find(name: str) -> Any:
 def read_app(app: Any, pool: str | None = None) -> AppFacts:
     """`app`, finalised, as values. `pool` None is the one of its settings."""
     conf = app.conf
+    consumer = symbol_by_name(conf.worker_consumer or CONSUMER)
+    hooks = _hooks_of_consumer(consumer)
+    if hooks:
+        protect(app)  # as this consumer does when it starts
     listed = set(app.amqp.queues) if conf.task_queues else set()
     tasks = tuple(_task(app, task) for name, task in sorted(app.tasks.items()) if not name.startswith("celery."))
     default = str(conf.task_default_queue)
     if conf.task_create_missing_queues:
         app.amqp.queues[default]  # so that Celery makes up what it would make up for a task without a route
-    connection, consumer = app.connection_for_write(), symbol_by_name(conf.worker_consumer or CONSUMER)
+    connection = app.connection_for_write()
     return AppFacts(
         name=str(app.main or "?"),
         celery=version(celery.__version__),
@@ -88,7 +93,7 @@ def read_app(app: Any, pool: str | None = None) -> AppFacts:
         exclusive_control=bool(conf.get("control_queue_exclusive") and conf.get("event_queue_exclusive")),
         settings={setting: conf[setting] for setting in SETTINGS if setting in conf},
         roads=conf.get(SETTING),
-        hooks=_hooks_of_consumer(consumer),
+        hooks=hooks,
     )
 
 

@@ -96,6 +96,7 @@ BROKEN: Mapping[str, tuple[Any, ...]] = {
     "DLX922": (app(celery=(5, 6, 2), exclusive_control=False),),
     "DLX923": (app(queues=(replace(WORK, exchange="events", exchange_type="topic"), OTHER)),),
     "DLX924": (app(roads={}),),
+    "DLX926": (app(roads=None),),
     "DLX925": (app(vhost="elsewhere"),),
 }
 
@@ -154,6 +155,13 @@ def test_a_retry_of_celery_is_held_by_a_worker() -> None:
     slow = task(retry_delay=9000)
     assert "DLX920" not in codes(slow)
     assert "DLX920" in codes(task(retry_delay=9000, hooks=frozenset()))
+
+
+def test_a_queue_that_the_worker_side_does_not_know_is_found() -> None:
+    """dlxctl's consumer refuses to consume it; Celery's own would not know the difference."""
+    unknown = {"roads": {"work": APP.roads["work"]} if APP.roads else {}}
+    assert "DLX926" in codes(app(**unknown))
+    assert "DLX926" not in codes(app(**unknown, hooks=frozenset()))
 
 
 def test_native_delay_needs_its_exchange_only_for_exchanges_that_are_not_direct() -> None:
