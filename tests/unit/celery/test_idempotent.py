@@ -1,5 +1,6 @@
 """The guard by itself, on a real SQLite: what it returns, what it raises, and when it lets go."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
-from dlxctl.celery.idempotency import Busy, Granted, SqlStore
+from dlxctl.celery.idempotency import Busy, Finished, Granted, SqlStore
+from dlxctl.celery.module import module_text
 from dlxctl.celery.worker.idempotent import StillRunning, idempotent
+from dlxctl.spec import load
+from dlxctl.spec.expand import expand
 
 
 @pytest.fixture
@@ -129,3 +133,17 @@ def test_the_mark_is_kept_as_long_as_it_was_asked_to(tmp_path: Path) -> None:
         work()
     assert len(runs) == 2
     assert not isinstance(store.claim("other", "one", 1), Busy)
+
+
+def test_the_page_of_idempotency_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its example runs as it is written, and its task does the work once."""
+    page = (Path(__file__).parents[3] / "docs" / "idempotency.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    layout = load("version: 1\ntopology: t\ndead_letter: {dead: }\nqueues: {a: {dead_letter: dead, delivery_limit: 5}}")
+    (tmp_path / "celery_topology.py").write_text(module_text(layout, expand(layout)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    names: dict[str, Any] = {"__name__": "shop"}
+    exec(code, names)
+    assert names["charge"](7) == names["charge"](7) == {"charged": 7}
+    assert names["store"].claim("charge:7", "another", 1) == Finished(result='{"charged": 7}')
