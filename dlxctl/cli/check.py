@@ -13,20 +13,24 @@ from dlxctl.errors import ExitCode
 @file_argument
 @format_option
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
-def command(file: Path, output_format: str, strict: bool) -> int:
-    """Check a topology file without a broker.
+@click.option("--vhost", help="Which one, when FILE has RabbitMQ's definitions of several.")
+def command(file: Path, output_format: str, strict: bool, vhost: str | None) -> int:
+    """Check a topology file without a broker; or RabbitMQ's exported definitions (*.json) for how they lose messages.
+
+    Each work queue is proved by a model of RabbitMQ's dead-lettering: whichever way a message fails, it ends in a
+    dead-letter queue. If not, the walk is named, and `dlxctl trace` shows it.
 
     Every problem is reported at once, one line each on stdout: file:line:column: code, cause, remedy. With --format
     json: a list of objects {file, line, column, code, severity, cause, remedy}. Exit 0 when there are no errors
     (warnings are allowed, except under --strict), else 2. docs/checks.md explains every code.
     """
     from dlxctl.model.diagnostics import Diagnostic, InvalidTopology, Severity
-    from dlxctl.ops.topology_file import examined
+    from dlxctl.ops.topology_file import diagnosed
     from dlxctl.render.diagnostics import diagnostic_lines, diagnostics_json
 
     found: tuple[Diagnostic, ...]
     try:
-        _, _, found = examined(file, os.environ)
+        found = diagnosed(file, os.environ, vhost)
     except InvalidTopology as invalid:
         found = invalid.diagnostics
     text = diagnostics_json(str(file), found) + "\n" if output_format == "json" else diagnostic_lines(str(file), found)

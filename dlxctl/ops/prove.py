@@ -21,7 +21,8 @@ def of_layout(layout: Layout) -> tuple[Diagnostic, ...]:
     found: list[Finding] = []
     for release in RELEASES:
         if release.delayed_retry or not native:  # an older broker is refused such a file
-            found += prove(topology_on(layout, release), release, work, frozenset(layout.dead_letter_queues))
+            rests = frozenset(layout.dead_letter_queues)
+            found += islice(prove(topology_on(layout, release), release, work, rests), MOST_REPORTED)
     return tuple(_diagnostics(found, lambda subject: layout.place("queues", subject)))
 
 
@@ -30,7 +31,7 @@ def of_definitions(topology: Topology) -> tuple[Diagnostic, ...]:
     found: list[Finding] = []
     for release in RELEASES:
         work = dict.fromkeys(work_queues(topology, release))
-        found += prove(topology, release, work, resting(topology, release))
+        found += islice(prove(topology, release, work, resting(topology, release)), MOST_REPORTED)
         found += leads_nowhere(topology, release)
         found += drops_failures(topology, release)
     return tuple(_diagnostics(found, lambda subject: Place()))
@@ -61,5 +62,5 @@ def _diagnostics(found: Iterable[Finding], place: Callable[[str], Place]) -> Ite
         groups.setdefault((finding.rule.code, finding.subject), []).append(finding)
     for group in islice(groups.values(), MOST_REPORTED):
         releases = tuple(finding.release.name for finding in group)
-        first = group[-1]
+        first = min(reversed(group), key=lambda finding: finding.length)
         yield first.rule.at(place(first.subject), cause_of(first, releases), remedy_for(first))

@@ -10,6 +10,8 @@ from dlxctl.errors import UsageError
 from dlxctl.model.diagnostics import Diagnostic, InvalidTopology, Severity
 from dlxctl.model.layout import Layout
 from dlxctl.model.topology import Topology
+from dlxctl.ops import prove
+from dlxctl.ops.definitions import topology_of
 from dlxctl.spec.expand import expand
 from dlxctl.spec.reader import MAX_BYTES
 from dlxctl.spec.starter import STARTER
@@ -34,8 +36,19 @@ def examined(path: Path, environment: Mapping[str, str]) -> Checked:
     """Like `checked`, with errors among the diagnostics as long as a layout can be made at all."""
     layout, problems = spec.parse(read_text(path), source=str(path), environment=environment)
     topology = expand(layout)
-    found = sorted((*problems, *lint.run(layout, topology)), key=lambda d: (d.place, d.code))
+    proven = () if problems else prove.of_layout(layout)  # what refers to nothing has been told
+    found = sorted((*problems, *lint.run(layout, topology), *proven), key=lambda d: (d.place, d.code))
     return layout, topology, tuple(found)
+
+
+def diagnosed(path: Path, environment: Mapping[str, str], vhost: str | None = None) -> tuple[Diagnostic, ...]:
+    """All that is wrong with a topology file, or in the `vhost` of RabbitMQ's definitions (*.json).
+
+    Raises UsageError, and InvalidTopology when no layout can be made at all.
+    """
+    if path.suffix == ".json":
+        return prove.of_definitions(topology_of(read_text(path), source=str(path), vhost=vhost))
+    return examined(path, environment)[2]
 
 
 def read_text(path: Path) -> str:

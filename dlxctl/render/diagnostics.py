@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 from dlxctl import lint
 from dlxctl.model.diagnostics import Diagnostic, Rule
+from dlxctl.sim import rules as proofs
 from dlxctl.spec import rules
 
-ALL_RULES: tuple[Rule, ...] = tuple(sorted((*rules.RULES, *lint.RULES), key=lambda rule: rule.code))
+ALL_RULES: tuple[Rule, ...] = tuple(sorted((*rules.RULES, *lint.RULES, *proofs.RULES), key=lambda rule: rule.code))
 
 _HEAD = """\
 # Checks
@@ -16,7 +17,8 @@ Generated from the rules by `dlxctl.render.diagnostics.checks_page`; do not edit
 
 `dlxctl check` reports all of these at once, each with file, line, column, code, cause and remedy; `plan`, `apply` and
 `celery` refuse a file with errors. Codes are stable. DLX1xx is about the text and its form, DLX2xx about names that
-refer to each other, DLX3xx about what is safe and likely meant.
+refer to each other, DLX3xx about what is safe and likely meant, DLX4xx about where messages end, by a model of
+RabbitMQ's dead-lettering ([trace](trace.md)).
 
 An **error** must be fixed. A **warning** does not keep a file from being applied; `dlxctl check --strict` makes
 it an error.

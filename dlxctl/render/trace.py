@@ -85,20 +85,17 @@ def ending_text(walk: Walk) -> str:
             assert_never(walk.ending)
 
 
-def sentence(walk: Walk) -> str:
-    """The walk in one line, without what repeats: `rejected in "a", expired in "r", and then dropped, because ...`."""
-    deaths = [f"{_REASONS[step.reason]} in {quoted(step.queue)}" for step in walk.steps
-              if isinstance(step, Step) and step.kind is Kind.DIED and step.reason]  # fmt: skip
+def sentence(walk: Walk, start: str) -> str:
+    """The walk in one line, without what repeats: `rejected in "a", expired in "r", and then dropped, because ...`.
+
+    `start` is the queue that it is told of, which may differ from its own.
+    """
+    deaths = [f"{_REASONS[step.reason]} in {quoted(start if step.queue == walk.start else step.queue)}"
+              for step in walk.steps if isinstance(step, Step) and step.kind is Kind.DIED and step.reason]  # fmt: skip
     times = len(deaths)
     shown = list(dict.fromkeys(deaths))
     again = f" ({times} deaths)" if times > len(shown) else ""
-    end = {
-        Ending.DROPPED: f"dropped, because {_because(walk)}",
-        Ending.STUCK: f"stuck in {quoted(walk.queue)}, because {_because(walk)}",
-        Ending.ENDLESS: "round again, for ever",
-        Ending.WORKED: "back again, however often",
-    }.get(walk.ending, ending_text(walk))
-    return f"{', '.join(shown)}{again}, and then {end}" if shown else end
+    return f"{', '.join(shown)}{again}, and then {_end(walk)}" if shown else _end(walk)
 
 
 def cause_of(finding: Finding, releases: tuple[str, ...]) -> str:
@@ -110,7 +107,7 @@ def cause_of(finding: Finding, releases: tuple[str, ...]) -> str:
         return f"queue {subject} has no dead-letter exchange: its failures are dropped {on}."
     if finding.rule is rules.LOOKING:
         return f"queue {subject} loses a dead letter that is looked at {_times(finding.looks)} {on}."
-    return f"a message of queue {subject} is {sentence(finding.walk)} {on}."
+    return f"a message of queue {subject} is {sentence(finding.walk, finding.subject)} {on}."
 
 
 def remedy_for(finding: Finding) -> str:
@@ -224,6 +221,20 @@ def _because(walk: Walk) -> str:
             return f"queue {quoted(last.queue)} is full"
         case _:
             assert_never(last.cause)  # type: ignore[arg-type]
+
+
+def _end(walk: Walk) -> str:
+    match walk.ending:
+        case Ending.DROPPED:
+            return f"dropped, because {_because(walk)}"
+        case Ending.STUCK:
+            return f"stuck in {quoted(walk.queue)}, because {_because(walk)}"
+        case Ending.ENDLESS | Ending.WORKED:
+            return "back again, however often"
+        case Ending.DEAD | Ending.RESTS | Ending.REFUSED:
+            return ending_text(walk)
+        case _:
+            assert_never(walk.ending)
 
 
 def _exchange(name: str) -> str:

@@ -31,7 +31,10 @@ KEYS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`rule` is broken for the object `subject` on `release`; `walk` shows it, where one does, and `looks` how soon."""
+    """`rule` is broken for the object `subject` on `release`; `walk` shows it, where one does, and `looks` how soon.
+
+    The walk may be that of another queue with the same settings.
+    """
 
     rule: Rule
     subject: str
@@ -39,6 +42,11 @@ class Finding:
     walk: Walk | None = None
     turns: tuple[Turn, ...] = ()
     looks: int = 0
+
+    @property
+    def length(self) -> int:
+        """Of the walk: a short one says more."""
+        return len(self.walk.steps) if self.walk else 0
 
 
 def resting(topology: Topology, release: Release) -> frozenset[str]:
@@ -52,15 +60,15 @@ def prove(
 ) -> Iterator[Finding]:
     """What is wrong with the work queues `work`, each given with the retries of its tasks; nothing when all is well."""
     prover = _Prover(topology, release, rests)
-    sound: dict[object, list[_Proof]] = {}
+    proofs: dict[object, list[_Proof]] = {}
     for name, retries in work.items():
         case = prover.case(name, retries)
-        if any(proof.covers(name) for proof in sound.get(case.group, ())):
-            continue
-        proof = prover.proof(case)
-        yield from proof.findings
-        if not proof.findings:
-            sound.setdefault(case.group, []).append(proof)
+        group = proofs.setdefault(case.group, [])
+        proof = next((proof for proof in group if proof.covers(name)), None)
+        if proof is None:
+            proof = prover.proof(case)
+            group.append(proof)
+        yield from (replace(finding, subject=name) for finding in proof.findings)
     yield from prover.looking()
 
 
@@ -161,7 +169,7 @@ class _Prover:
                 rule = _RULES.get(walked.ending)
                 if rule is not None:
                     finding = Finding(rule=rule, subject=case.queue, release=self.release, walk=walked, turns=turns)
-                    findings.setdefault(rule, finding)
+                    findings[rule] = min(findings.get(rule, finding), finding, key=lambda each: each.length)
                 elif walked.queue and walked.queue != case.queue:
                     self._arrived(walked)
         return _Proof(queue=case.queue, findings=tuple(findings.values()), visited=frozenset(visited))

@@ -17,7 +17,7 @@ from dlxctl.sim.settings import REJECT_PUBLISH_DLX, Settings, settings_of
 from dlxctl.sim.steps import Cause, Kind, Settle, Step
 from dlxctl.sim.versions import Release
 
-MOST_STEPS = 2_000
+MOST_STEPS = 1_000
 """After so many steps a world stands still: something goes round for ever."""
 PUBLISHER = "publisher"
 
