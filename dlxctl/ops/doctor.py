@@ -17,7 +17,7 @@ from dlxctl.spec.expand import expand
 
 IMPORT_SECONDS = 120
 """How long an app may take to be imported."""
-_PASSWORD = re.compile(r"(://[^/\s:@]*):[^\s@]*@")
+_PASSWORD = re.compile(r"(://[^/\s:@]*):\S*@")
 
 
 def examined(app: AppFacts, layout: Layout | None, reader: Reader | None) -> Scene:

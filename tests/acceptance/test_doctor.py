@@ -112,6 +112,15 @@ def test_an_app_that_ends_its_process_is_no_riddle(shop: Shop) -> None:
     assert "exit code 7" in done.stderr
 
 
+@pytest.mark.parametrize(("example", "name"), [("django", "shop"), ("fastapi", "shop")])
+def test_the_examples_have_no_findings(example: str, name: str) -> None:
+    """Django's settings with their prefix, autodiscovered tasks, and a plain app; judged by their files."""
+    command = [str(Path(sys.executable).parent / "dlxctl"), "doctor", "-A", name, "--offline"]
+    done = subprocess.run(command, cwd=ROOT / "examples" / example, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every failure reaches the dead-letter queue" in done.stdout
+
+
 def test_without_a_broker_it_says_so_unless_it_was_not_to_ask(shop: Shop) -> None:
     """Exit 6; --offline judges by the file."""
     nowhere = {"DLXCTL_URL": "amqp://127.0.0.1:1/", "DLXCTL_MANAGEMENT_URL": "http://127.0.0.1:1"}

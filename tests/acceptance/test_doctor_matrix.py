@@ -110,16 +110,15 @@ class Trial:
                     self.scene.send(row)
                 endless = not rows or {row.name for row in rows} & LOOPING
                 deadline = time.monotonic() + (LAPS_SECONDS if endless else IDLE_SECONDS)
-                while worker.process.poll() is None and time.monotonic() < deadline and not self._idle():
+                while not _over(worker) and time.monotonic() < deadline and not self._idle():
                     time.sleep(0.1)
-                if worker.process.poll() is not None:
-                    return True
-                if endless:  # a warm shutdown waits for what runs, and that comes back again and again
+                ended = _over(worker)
+                if ended or endless:  # a warm shutdown waits for what runs, and that may come back again and again
                     worker.kill()
                     wait_until(lambda: self._consumers() == 0)
                 else:
                     worker.stop()
-                return False
+                return ended
         except AssertionError as error:
             if "the worker ended" not in str(error):
                 raise
@@ -189,6 +188,11 @@ class Trial:
                 while (message := channel.basic_get(queue, auto_ack=True))[0] is not None:
                     found[message[1].headers["row"]] = message[0].redelivered
         return found
+
+
+def _over(worker: Worker) -> bool:
+    """Whether the main process has ended, or is about to: Celery's own words for an error that it does not survive."""
+    return worker.process.poll() is not None or "Unrecoverable error" in worker.log
 
 
 def compare(trial: Trial, names: frozenset[str]) -> None:

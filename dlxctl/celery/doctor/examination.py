@@ -7,7 +7,7 @@ from dlxctl.celery.doctor.judgement import TaskReport, asked_for, endless, judge
 from dlxctl.celery.doctor.queues import queue_findings
 from dlxctl.celery.doctor.rules import Finding
 from dlxctl.celery.doctor.scene import Scene
-from dlxctl.celery.doctor.traps import trap_findings
+from dlxctl.celery.doctor.traps import AMQP, elsewhere, trap_findings
 from dlxctl.celery.doctor.values import AppFacts, Hook, Version
 from dlxctl.model.topology import QueueType
 
@@ -25,16 +25,24 @@ class Examination:
 
 
 def examine(scene: Scene) -> Examination:
-    """Judge `scene`; findings come in the order of their codes."""
+    """Judge `scene`; findings come in the order of their codes. Of an app not on RabbitMQ only that is said."""
+    if scene.app.transport != AMQP:
+        return _result(scene, (), tuple(elsewhere(scene)), ())
     tasks = tuple(reports(scene))
     findings = (*judged(tasks), *endless(scene), *queue_findings(scene), *trap_findings(scene))
+    return _result(scene, tasks, findings, tuple(_remarks(scene, tasks)))
+
+
+def _result(
+    scene: Scene, tasks: tuple[TaskReport, ...], findings: tuple[Finding, ...], remarks: tuple[str, ...]
+) -> Examination:
     return Examination(
         app=scene.app,
         vhost=scene.topology.vhost,
         server=scene.version if scene.online else None,
         tasks=tasks,
         findings=tuple(sorted(findings, key=lambda finding: finding.code)),
-        remarks=(*scene.extra, *_remarks(scene, tasks)),
+        remarks=remarks,
     )
 
 

@@ -57,6 +57,9 @@ class _Case:
                 assert_never(done)
 
     def _rejected(self) -> Fate:
+        if self.rest.back_by:
+            cause = f'what queue "{self.rest.queue}" rejects comes back from queue "{self.rest.back_by}", uncounted'
+            return Fate(end=End.LOOPS, cause=cause, remedy=REST)
         if self.rest.dead_letters:
             return Fate(end=End.DLQ)
         end = End.STUCK if self.rest.keeps else End.LOST
@@ -73,6 +76,9 @@ class _Case:
             endless = f"{cause}; nothing ends that, for the queue is {_no_limit(self.rest.type)}"
             return Fate(end=End.LOOPS, cause=endless, remedy=remedy, kills_worker=kills)
         limited = self._rejected()
+        if limited.end is End.LOOPS:
+            dropped = f"{cause}; the delivery limit ends that in a circle of queues, where the broker drops it (cycle)"
+            return Fate(end=End.LOST, cause=dropped, remedy=REST, kills_worker=kills)
         if limited.end is not End.DLQ:
             return Fate(end=limited.end, cause=limited.cause, remedy=limited.remedy, kills_worker=kills)
         runs = self.rest.limit + 1

@@ -39,7 +39,10 @@ def queue_findings(scene: Scene) -> Iterator[Finding]:
 
 def _road(scene: Scene, queue: AppQueue) -> Iterator[Finding]:
     rest = scene.rest(queue.name)
-    if not rest.dead_letters:
+    if rest.back_by:
+        circle = f"what is rejected comes back from queue {quoted(rest.back_by)}: no dead-letter queue ends that"
+        yield found(rules.NO_ROAD, f"queue {quoted(queue.name)}", circle, REST)
+    elif not rest.dead_letters:
         yield found(rules.NO_ROAD, f"queue {quoted(queue.name)}", rest.trouble, REST)
 
 
@@ -97,14 +100,20 @@ def _shown(value: Any) -> str:
 
 
 def _eaten(scene: Scene, queue: AppQueue) -> Iterator[Finding]:
-    if scene.layout is None:
-        return
-    parking = {each.parking for each in scene.layout.dead_letter_queues.values()}
-    if queue.name in scene.layout.tier_names:
+    tiers = scene.layout.tier_names if scene.layout else frozenset[str]()
+    if queue.name in tiers:
         cause = "it is a retry tier: a worker would run its tasks before their delay is over"
-    elif queue.name in scene.layout.dead_letter_queues or queue.name in parking:
+    elif queue.name in _dead_letter_queues(scene, queue):
         cause = "it holds dead letters: a worker would run them again"
     else:
         return
     remedy = "take it out of task_queues; who wants to consume it starts a worker with -Q"
     yield found(rules.EATS, f"queue {quoted(queue.name)}", cause, remedy)
+
+
+def _dead_letter_queues(scene: Scene, besides: AppQueue) -> set[str]:
+    """Those of the file, and those that the app's other queues dead-letter into."""
+    declared = scene.layout.dead_letter_queues.values() if scene.layout else ()
+    named = {each.name for each in declared} | {each.parking for each in declared if each.parking}
+    others = (queue.name for queue in scene.app.queues if queue.listed and queue.name != besides.name)
+    return named.union(*(scene.rest(name).dead_letters for name in others))

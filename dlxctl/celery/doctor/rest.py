@@ -21,6 +21,7 @@ class Rest:
 
     `dead_letters`: the queues that a rejected message reaches; empty where `trouble` says why it reaches none.
     `limit`: after so many returns it is dead-lettered, None for never. `keeps`: what reaches none stays, unseen.
+    `back_by`: the queue from which what was rejected comes back into this one, '' where it does not.
     """
 
     queue: str
@@ -29,6 +30,7 @@ class Rest:
     dead_letters: tuple[str, ...] = ()
     trouble: str = ""
     keeps: bool = False
+    back_by: str = ""
 
 
 def rest_of(topology: Topology, queue: Queue, version: Version, *, complete: bool = True) -> Rest:
@@ -41,13 +43,33 @@ def rest_of(topology: Topology, queue: Queue, version: Version, *, complete: boo
         return Rest(queue=queue.name, type=queue.type, limit=limit, trouble="it has no dead-letter exchange")
     key = setting(topology, queue, "x-dead-letter-routing-key")
     found = tuple(dict.fromkeys(_reached(topology, str(exchange), None if key is None else str(key), queue.name)))
+    used = queue.name if key is None else str(key)
     return Rest(
         queue=queue.name, type=queue.type, limit=limit, dead_letters=found,
-        trouble="" if found else _trouble(topology, str(exchange), queue.name if key is None else str(key)),
+        back_by=_back_by(topology, queue, found, used),
+        trouble="" if found else _trouble(topology, str(exchange), used),
         keeps=queue.type is QueueType.QUORUM
         and setting(topology, queue, "x-dead-letter-strategy") == "at-least-once"
         and setting(topology, queue, "x-overflow") == "reject-publish",
     )  # fmt: skip
+
+
+def _back_by(topology: Topology, queue: Queue, reached: tuple[str, ...], key: str) -> str:
+    """Follows queues whose messages expire into an exchange, as in retries by TTL; `key` is the message's by then."""
+    todo, seen = [(name, queue.name, key) for name in reached], set[str]()
+    while todo:
+        name, via, key = todo.pop()
+        if name == queue.name:
+            return via
+        waiting = topology.queue(name)
+        if name in seen or waiting is None or setting(topology, waiting, "x-message-ttl") is None:
+            continue
+        seen.add(name)
+        exchange = setting(topology, waiting, "x-dead-letter-exchange")
+        if exchange is not None:
+            used = str(setting(topology, waiting, "x-dead-letter-routing-key") or key)
+            todo += [(after, name, used) for after in _reached(topology, str(exchange), used, name)]
+    return ""
 
 
 def _reached(topology: Topology, exchange: str, key: str | None, queue: str) -> Iterator[str]:

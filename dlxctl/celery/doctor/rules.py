@@ -55,7 +55,7 @@ ENDLESS = Rule(
 NO_ROAD = Rule(
     code="DLX910",
     title="A work queue leads to no dead-letter queue",
-    explanation="What is rejected there, or dies of a limit, is dropped by the broker.",
+    explanation="The broker drops what is rejected there, or gives it back for ever.",
 )
 REFUSED = Rule(
     code="DLX911",

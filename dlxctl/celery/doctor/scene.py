@@ -1,6 +1,6 @@
 """What the checks look at: one app, and the queues that it works with, as the broker or the file has them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from dlxctl.celery.doctor.rest import Rest, rest_of
@@ -14,17 +14,13 @@ NEWEST: Version = (4, 3)
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """`observed` is what the broker has, None when nobody asked it; `desired` what `layout` asks for, if there is one.
-
-    `extra`: what is said beside findings, one sentence each.
-    """
+    """`observed` is what the broker has, None when nobody asked it; `desired` what `layout` asks for."""
 
     app: AppFacts
     layout: Layout | None = None
     desired: Topology | None = None
     observed: Topology | None = None
     version: Version = NEWEST
-    extra: tuple[str, ...] = field(default=())
 
     @property
     def online(self) -> bool:

@@ -21,12 +21,14 @@ EXCLUSIVE_BY_DEFAULT: Version = (5, 7)
 EXCLUSIVE_SETTINGS: Version = (5, 6)
 NATIVE_DELAY: Version = (5, 5)
 DELAY_EXCHANGE = "celery_delayed_27"
+AMQP = "amqp"
+"""kombu's name of the transport that is RabbitMQ's."""
 GENERATE = "dlxctl celery -o celery_topology.py"
 
 
 def trap_findings(scene: Scene) -> Iterator[Finding]:
     """Everything about settings."""
-    yield from _elsewhere(scene)
+    yield from elsewhere(scene)
     yield from _default_queue(scene)
     yield from _routes(scene)
     yield from _confirms(scene)
@@ -38,9 +40,10 @@ def trap_findings(scene: Scene) -> Iterator[Finding]:
     yield from _roadless(scene)
 
 
-def _elsewhere(scene: Scene) -> Iterator[Finding]:
+def elsewhere(scene: Scene) -> Iterator[Finding]:
+    """Whether the app talks to the broker that was examined, as far as its vhost tells, or to RabbitMQ at all."""
     app = scene.app
-    if app.transport != "amqp":
+    if app.transport != AMQP:
         yield found(
             rules.ELSEWHERE, "broker_url", f"its transport is {app.transport}, not AMQP", "broker_url = amqp://..."
         )
@@ -71,7 +74,7 @@ def _routes(scene: Scene) -> Iterator[Finding]:
 
 
 def _confirms(scene: Scene) -> Iterator[Finding]:
-    if not scene.app.confirms and scene.app.transport == "amqp":
+    if not scene.app.confirms:
         cause = "whatever the broker does not take is lost without an error"
         yield found(rules.CONFIRMS, "broker_transport_options", cause, CONFIRMS)
 

@@ -164,6 +164,11 @@ def test_a_queue_that_the_worker_side_does_not_know_is_found() -> None:
     assert "DLX926" not in codes(app(**unknown, hooks=frozenset()))
 
 
+def test_of_an_app_on_another_kind_of_broker_only_that_is_said() -> None:
+    """What RabbitMQ would do with its queues is of no interest."""
+    assert codes(app(transport="redis", confirms=False)) == {"DLX925"}
+
+
 def test_native_delay_needs_its_exchange_only_for_exchanges_that_are_not_direct() -> None:
     """A worker that has declared it makes the finding go."""
     topic = app(queues=(replace(WORK, exchange="events", exchange_type="topic"), OTHER))
@@ -213,6 +218,35 @@ def test_dead_letters_pass_exchanges_and_alternates_and_end_in_a_circle() -> Non
     alternate = Exchange(name="x", type="direct", arguments={"alternate-exchange": "y"})
     assert dead_letters(y, bound(source="y"), alternate) == ("rest",)
     assert dead_letters(y, bound(source="y"), alternate, bound(key="k", to="second")) == ("second",)
+
+
+def ttl_queue(**arguments: Any) -> Queue:
+    """A queue that gives messages back after a second, to the default exchange unless told otherwise."""
+    return Queue(name="rest", arguments={"x-message-ttl": 1000, "x-dead-letter-exchange": "", **arguments})
+
+
+@pytest.mark.parametrize(
+    ("waiting", "back"),
+    [
+        (ttl_queue(**{"x-dead-letter-routing-key": "q"}), "rest"),
+        (ttl_queue(**{"x-dead-letter-routing-key": "second"}), ""),
+        (ttl_queue(**{"x-dead-letter-exchange": "x", "x-dead-letter-routing-key": "again"}), "rest"),
+        (Queue(name="rest", arguments={"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "q"}), ""),
+    ],
+    ids=["back", "parking", "by exchange", "no ttl"],
+)
+def test_what_comes_back_from_its_dead_letter_queue_is_no_dead_letter(waiting: Queue, back: str) -> None:
+    """The retry by TTL that many blogs show goes round for ever; a queue that parks elsewhere does not."""
+    queue = Queue(name="q", arguments={"x-dead-letter-exchange": "x", "x-dead-letter-routing-key": "k"})
+    bindings = (bound(key="k"), bound(key="again", to="q"))
+    topology = Topology.of("/", Exchange(name="x"), queue, waiting, Queue(name="second"), *bindings)
+    assert rest_of(topology, queue, (4, 3)).back_by == back
+
+
+def test_a_worker_that_consumes_the_dlq_of_its_other_queues_eats_it() -> None:
+    """Also where no file says which queues hold dead letters."""
+    both = app(queues=(WORK, OTHER, AppQueue(name="dead_letter", arguments={"x-queue-type": "quorum"}, declares=False)))
+    assert "DLX915" in codes(both, file=False)
 
 
 def test_a_policy_is_a_road_as_an_argument_is() -> None:

@@ -109,6 +109,15 @@ def test_a_queue_that_leads_nowhere_loses_what_is_rejected() -> None:
     assert outcomes(app, task, kept)[Outcome.RAISES].end is End.STUCK
 
 
+def test_in_a_circle_of_queues_rejections_go_round_and_limited_returns_are_dropped() -> None:
+    """The broker drops a message that comes round without having been rejected, and never one that was."""
+    circle = Rest(queue="work", type=QueueType.QUORUM, limit=2, dead_letters=("wait",), back_by="wait")
+    found = outcomes(*case(CONFIGURATIONS["C"]), circle)
+    assert found[Outcome.RAISES].end is End.LOOPS
+    assert found[Outcome.HARD_TIME_LIMIT].end is End.LOST
+    assert outcomes(*protected(), circle)[Outcome.RAISES].end is End.DLQ
+
+
 def test_copies_reach_the_dlq_where_the_broker_drops() -> None:
     """dlxctl publishes its copy by itself, so that a queue without a DLX does not matter while the DLQ is there."""
     app, task = protected()
