@@ -1,6 +1,5 @@
 """`dlxctl apply`: make the broker what the file says."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -9,28 +8,22 @@ from typing import TYPE_CHECKING
 import click
 
 from dlxctl.cli.options import access_for, connection_options, file_argument, format_option
-from dlxctl.errors import ExitCode, Interrupted
+from dlxctl.cli.safety import allow_option, audit_option
+from dlxctl.errors import UsageError
 from dlxctl.plan.hazards import Hazard
 
 if TYPE_CHECKING:
     from dlxctl.broker.address import Access
-    from dlxctl.broker.management import Management
     from dlxctl.model.layout import Layout
     from dlxctl.ops.apply import Migration
-    from dlxctl.plan.report import Report
+    from dlxctl.plan.value import Intent
 
 
 @click.command("apply")
 @file_argument
 @click.option("--yes", "-y", is_flag=True, help="Do not ask. Only a terminal is ever asked.")
-@click.option(
-    "--allow",
-    "allowed",
-    multiple=True,
-    type=click.Choice([hazard.value for hazard in Hazard]),
-    metavar="HAZARD",
-    help=f"Go on in spite of a hazard: {', '.join(Hazard)}. docs/plan-and-apply.md explains each.",
-)
+@click.option("--prune", is_flag=True, help="Delete what is ours and no longer in the file.")
+@allow_option
 @click.option(
     "--drain-timeout",
     type=click.FloatRange(min=1),
@@ -39,40 +32,57 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="With --allow migrate: how long to wait for messages that consumers hold.",
 )
+@audit_option
 @format_option
 @connection_options
 def command(
-    file: Path, yes: bool, allowed: tuple[str, ...], drain_timeout: float, output_format: str, url: str | None,
-    management_url: str | None,
+    file: Path, yes: bool, prune: bool, allowed: tuple[str, ...], drain_timeout: float, audit: Path | None,
+    output_format: str, url: str | None, management_url: str | None,
 ) -> int:  # fmt: skip
-    """Make the broker what the file says.
+    """Make the broker what the file says, or carry out a plan that `plan --out` has kept.
 
-    Creates what is missing and changes policies in place, under a lock. Deletes no exchange and no queue, and loses
-    no message. When something differs that cannot change in place, it refuses before the first change (exit 5).
-    Running it again goes on where a run ended; when nothing is left to do, it says so.
+    Creates what is missing and changes policies in place, under a lock. Without --prune it deletes no exchange and no
+    queue. It loses no message: with --prune, a queue that is in use is refused, and so is everything that cannot
+    change in place, before the first change (exit 5). Running it again goes on where a run ended.
 
     \b
     dlxctl apply topology.yaml         asks on a terminal, does not in a pipeline
+    dlxctl apply plan.json             exactly what was reviewed; refused when file or broker moved (exit 5)
     """
     from dlxctl.broker.management import Management
-    from dlxctl.cli.lines import echo_diagnostics
-    from dlxctl.ops.topology_file import checked
+    from dlxctl.cli.applying import Order, carry_out
 
+    layout, intent, reviewed = _wanted(file, prune)
+    access = access_for(layout.vhost, url, management_url)
+    order = Order(
+        layout=layout,
+        intent=intent,
+        allowed=frozenset(map(Hazard, allowed)),
+        migrate=_migration(access, drain_timeout) if Hazard.MIGRATE in allowed else None,
+        reviewed=reviewed,
+        ask=not yes and reviewed is None and sys.stdin.isatty(),
+        text=output_format == "text",
+        audit=audit,
+    )
+    return carry_out(Management(access), str(access.management), order)
+
+
+def _wanted(file: Path, prune: bool) -> "tuple[Layout, Intent, str | None]":
+    """Layout, intent, and the fingerprint of a saved plan."""
+    from dlxctl.cli.lines import echo_diagnostics
+    from dlxctl.ops import saved_plan
+    from dlxctl.ops.topology_file import checked
+    from dlxctl.plan.value import Intent
+
+    if saved := saved_plan.load(file):
+        if prune and saved.intent is not Intent.PRUNE:
+            raise UsageError(
+                f"{file} was made without --prune", remedy="Make the plan anew: dlxctl plan --prune --out."
+            )
+        return saved.layout, saved.intent, saved.fingerprint
     layout, _, warnings = checked(file, os.environ)
     echo_diagnostics(str(file), warnings)
-    access = access_for(layout.vhost, url, management_url)
-    migrate = _migration(access, drain_timeout) if Hazard.MIGRATE in allowed else None
-    ask = not yes and sys.stdin.isatty()
-    try:
-        report = _run(Management(access), layout, migrate, ask=ask, text=output_format == "text")
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "apply was interrupted", remedy="What was made stays. Run the same command again: it goes on from there."
-        ) from None
-    if report is None:
-        click.echo("dlxctl: nothing was changed", err=True)
-        return ExitCode.OK
-    return _shown(report, output_format)
+    return layout, Intent.PRUNE if prune else Intent.KEEP, None
 
 
 def _migration(access: "Access", drain_s: float) -> "Migration":
@@ -82,38 +92,3 @@ def _migration(access: "Access", drain_s: float) -> "Migration":
 
     tell = partial(click.echo, err=True)
     return partial(migrate, access=access, patience=Patience(drain_s=drain_s), tell=tell)
-
-
-def _run(
-    admin: "Management", layout: "Layout", migrate: "Migration | None", *, ask: bool, text: bool
-) -> "Report | None":
-    """None when the answer was no. Asking takes place before the lock, and what was shown is all that is done."""
-    from dlxctl.cli.lines import echo_lines
-    from dlxctl.cli.watch import ApplyWatch
-    from dlxctl.ops.apply import apply
-    from dlxctl.ops.plan import make_plan
-    from dlxctl.render.plan import plan_lines
-
-    if not ask:
-        return apply(admin, layout, migrate=migrate, watch=ApplyWatch(show=text))
-    plan = make_plan(admin, layout)
-    echo_lines(plan_lines(plan), err=not text)
-    refused = plan.blocked and migrate is None
-    may_go_on = plan.clean or refused or click.confirm("Apply this plan?", err=True)
-    if not may_go_on:
-        return None
-    return apply(admin, layout, reviewed=plan.fingerprint, migrate=migrate, watch=ApplyWatch(show=False))
-
-
-def _shown(report: "Report", output_format: str) -> int:
-    from dlxctl.cli.lines import echo_lines
-    from dlxctl.render.plan import report_lines
-    from dlxctl.render.plan_json import report_json
-
-    if output_format == "json":
-        click.echo(json.dumps(report_json(report), indent=2))
-    else:
-        echo_lines(report_lines(report))
-    if report.error is not None:
-        click.echo(f"dlxctl: {report.error}", err=True)
-    return report.exit_code

@@ -4,6 +4,7 @@ a look at the queue."""
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,9 +14,8 @@ from dlxctl.broker.address import Access
 from dlxctl.broker.management import Management
 from dlxctl.broker.raw_link import RawLink
 from dlxctl.broker.run_guard import BrokerGuard
-from dlxctl.cli.options import DEFAULT_FILE, access_for, broker_access
+from dlxctl.cli.options import DEFAULT_FILE, access_for, broker_access, variable_options
 from dlxctl.cli.signals import graceful
-from dlxctl.errors import Interrupted
 from dlxctl.model.layout import Layout
 from dlxctl.ops.look_around import Looked, Wanted, look
 from dlxctl.ops.make_safe import make_safe
@@ -28,7 +28,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def queue_options(command: Command) -> Command:
-    """Add `--queue`, `--file` and `--allow`."""
+    """Add `--queue`, `--file` with its variables, and `--allow`."""
     command = click.option(
         "--allow", "allowed", multiple=True, type=click.Choice([LIMIT_HAZARD]), help="Go on in spite of a hazard."
     )(command)
@@ -36,6 +36,7 @@ def queue_options(command: Command) -> Command:
         "--file", "file", type=click.Path(path_type=Path), default=None,
         help=f"Topology file that tells work queues from tiers. [default: {DEFAULT_FILE} when it is there]",
     )(command)  # fmt: skip
+    command = variable_options(command)
     return click.option("--queue", "-q", required=True, metavar="NAME", help="The dead-letter queue.")(command)
 
 
@@ -85,8 +86,25 @@ def safely(
     return found
 
 
-def looked(link: RawLink, wanted: Wanted, found: Situation, judge: Judge, run_id: str = "") -> Looked:
-    """Look, and say on stderr what that costs. Raises what `look` raises, and Interrupted after Ctrl-C."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looking:
+    """`enough`: whether the look may end before all was seen; `run_id`: of the run that the lock is held by."""
+
+    judge: Judge
+    run_id: str = ""
+    enough: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """`interrupted`: somebody stopped it, between two batches."""
+
+    looked: Looked
+    interrupted: bool
+
+
+def looked(link: RawLink, wanted: Wanted, found: Situation, looking: Looking) -> Seen:
+    """Look, and say on stderr what that costs. Raises what `look` raises."""
 
     def begins(number: int, copies: bool) -> None:
         if copies:
@@ -98,14 +116,11 @@ def looked(link: RawLink, wanted: Wanted, found: Situation, judge: Judge, run_id
             remark(f"this broker counts it as a delivery of each message; their limit is {found.around.limit:,}")
 
     with graceful() as stop:
-        guard, who = BrokerGuard(link.connection), holder(run_id or new_run_id())
-        seen = look(link, guard, who, wanted, found, judge, begins, lambda: stop.asked)
-    if stop.asked:
-        raise Interrupted(
-            f"interrupted after {seen.tally.judged:,} messages of {wanted.queue!r}",
-            remedy="Nothing is lost, nothing is in doubt. To see all, run the same command again.",
-        )
-    return seen
+        guard, who = BrokerGuard(link.connection), holder(looking.run_id or new_run_id())
+        seen = look(
+            link, guard, who, wanted, found, looking.judge, begins, lambda: stop.asked or looking.enough()
+        )  # fmt: skip
+    return Seen(looked=seen, interrupted=stop.asked)
 
 
 def remark(text: str) -> None:

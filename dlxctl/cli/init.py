@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from dlxctl.cli.options import file_argument
+from dlxctl.cli.options import new_file_argument
 from dlxctl.errors import ExitCode
 
 
 @click.command("init")
-@file_argument
+@new_file_argument
 @click.option("--force", is_flag=True, help="Overwrite a file that exists.")
 def command(file: Path, force: bool) -> int:
     """Write a commented topology.yaml. Never overwrites a file without --force (exit 2)."""

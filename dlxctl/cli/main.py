@@ -20,11 +20,16 @@ COMMANDS: dict[str, str] = {
     "schema": "Print the JSON Schema of topology.yaml.",
     "plan": "Show what apply would change.",
     "apply": "Make the broker what the file says.",
+    "destroy": "Delete all that a topology owns on the broker.",
     "celery": "Generate the Celery configuration module.",
     "doctor": "Tell which failures of a Celery app's tasks reach their dead-letter queue.",
     "trace": "Walk a failing message through the topology, without a broker.",
     "inspect": "List and group the dead letters of a queue, leaving them there.",
     "replay": "Move dead letters back to the queues they came from.",
+    "export": "Copy dead letters into an archive file.",
+    "restore": "Put the messages of an archive back into a queue.",
+    "discard": "Delete dead letters that an archive holds.",
+    "park": "Move dead letters to the parking queue, with a note.",
     "runs": "List and show past replay runs.",
 }
 """name -> one-line help; the command itself is `dlxctl.cli.<name>.command`."""

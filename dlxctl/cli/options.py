@@ -29,15 +29,60 @@ def connection_options(command: Command) -> Command:
 
 def format_option(command: Command) -> Command:
     """Add `--format text|json`, as `output_format`."""
+    return _format(command, "text", "json")
+
+
+def plan_format_option(command: Command) -> Command:
+    """The same, with `markdown` for a comment on a pull request."""
+    return _format(command, "text", "json", "markdown")
+
+
+def _format(command: Command, *formats: str) -> Command:
     return click.option(
-        "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True,
+        "--format", "output_format", type=click.Choice(formats), default="text", show_default=True,
         help="What stdout gets; talk goes to stderr.",
     )(command)  # fmt: skip
 
 
 def file_argument(command: Command) -> Command:
-    """Add the positional FILE, default topology.yaml, as `file`."""
+    """Add the positional FILE, default topology.yaml, as `file`, and the options for its variables."""
+    return variable_options(new_file_argument(command))
+
+
+def new_file_argument(command: Command) -> Command:
+    """Add the positional FILE alone, for a command that writes it."""
     return click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)(command)
+
+
+def variable_options(command: Command) -> Command:
+    """Add `--set NAME=VALUE` and `--values FILE`: variables of this process's environment, before FILE is read.
+
+    `--set` goes before `--values`, and both before what the environment says already.
+    """
+    command = click.option(
+        "--set", "settings", multiple=True, metavar="NAME=VALUE", expose_value=False, callback=_set,
+        help="Value of ${NAME} in FILE. Repeatable.",
+    )(command)  # fmt: skip
+    return click.option(
+        "--values", multiple=True, metavar="FILE", type=click.Path(path_type=Path), expose_value=False, is_eager=True,
+        callback=_values, help="Values of ${NAME} in FILE, as lines NAME: value.",
+    )(command)  # fmt: skip
+
+
+def _values(context: click.Context, _: click.Parameter, paths: tuple[Path, ...]) -> None:
+    if paths:
+        from dlxctl.ops.topology_file import read_text
+        from dlxctl.spec.values import values_of
+
+        for path in paths:
+            os.environ.update(values_of(read_text(path), str(path)))
+
+
+def _set(context: click.Context, _: click.Parameter, given: tuple[str, ...]) -> None:
+    if given:
+        from dlxctl.spec.values import settings_of
+
+        os.environ.update(settings_of(given))
 
 
 def broker_access(url: str | None, management_url: str | None) -> "Access":

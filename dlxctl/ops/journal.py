@@ -81,21 +81,24 @@ class Journal:
         if self.path is None:
             return f"This run is not in the journal: {NO_HOME}."
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._write(self.path, line)
+            append_line(self.path, line)
         except OSError as error:
             return f"This run is not in the journal {str(self.path)!r}: {error.strerror or error}."
         return ""
 
-    @staticmethod
-    def _write(path: Path, line: bytes) -> None:
-        """One write, so that lines of several processes stay whole. O_NONBLOCK: a FIFO must not hold up the run."""
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
-        try:
-            size = os.fstat(handle).st_size
-            torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"  # a disk was full: begin a line of our own
-            data = b"\n" + line if torn else line
-            if os.write(handle, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        finally:
-            os.close(handle)
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append `line` to `path`, made with mode 0600 in a directory of mode 0700. Raises OSError.
+
+    One write, so that lines of several processes stay whole. O_NONBLOCK: a FIFO must not hold up the run.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    try:
+        size = os.fstat(handle).st_size
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"  # a disk was full: begin a line of our own
+        data = b"\n" + line if torn else line
+        if os.write(handle, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(handle)

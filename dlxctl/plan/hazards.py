@@ -6,6 +6,8 @@ The words are stable. Nothing here decides whether a hazard is there; `guards` a
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dlxctl.plan.changes import Change, DeleteExchange, DeleteQueue
+
 
 class Hazard(StrEnum):
     """A hazard; its meaning is in `MEANINGS`."""
@@ -33,6 +35,17 @@ MEANINGS: dict[Hazard, str] = {
 """What each hazard is: one row of docs/plan-and-apply.md, and the help of --allow."""
 ALLOWABLE = tuple(hazard for hazard in Hazard if hazard is not Hazard.MESSAGES)
 """Those that `--allow` takes: no flag deletes messages."""
+
+
+def hazard_of(change: Change) -> Hazard | None:
+    """What making `change` could lose, if apply did not look first; None for what loses nothing."""
+    match change:
+        case DeleteQueue():
+            return Hazard.MESSAGES
+        case DeleteExchange():
+            return Hazard.REFERENCES
+        case _:
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

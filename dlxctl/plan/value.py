@@ -26,7 +26,7 @@ class CannotChange:
     """An exchange or queue that differs in what can never change in place; only a migration makes it right.
 
     `messages`: how many were in the queue some seconds ago, None where that is unknown or it is an exchange.
-    `bindings`: how many lead to it.
+    `bindings`: how many lead to it. `steps`: what a migration does, or has still to do.
     """
 
     desired: Exchange | Queue
@@ -34,6 +34,7 @@ class CannotChange:
     why: Place
     messages: int | None = None
     bindings: int = 0
+    steps: tuple[str, ...] = ()
 
 
 Leftover = Exchange | Queue | Binding

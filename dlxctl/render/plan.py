@@ -8,7 +8,20 @@ from typing import Any, assert_never
 
 from dlxctl.model.diagnostics import Place
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Policy, Queue
-from dlxctl.plan.changes import Change, Mark, PutPolicy, Verb, describe, kind, name, subject, verb
+from dlxctl.plan.changes import (
+    Change,
+    DeleteExchange,
+    DeleteQueue,
+    Mark,
+    PutPolicy,
+    Verb,
+    describe,
+    kind,
+    name,
+    subject,
+    verb,
+)
+from dlxctl.plan.hazards import Danger, Hazard
 from dlxctl.plan.native import Retries
 from dlxctl.plan.report import Report
 from dlxctl.plan.value import CannotChange, Leftover, Plan, counts
@@ -56,11 +69,13 @@ def plan_lines(plan: Plan) -> Iterator[Line]:
     for each in plan.blocked:
         yield from _blocked_lines(each, plan.source)
     ways = dict.fromkeys(migration(each) for each in plan.blocked)
-    yield from _section("What cannot change in place, by hand:", map(" ".join, ways))
+    yield from _section("What cannot change in place:", map(" ".join, ways))
     yield from _section("Retries:", () if plan.clean else map(_retries, plan.retries))
     yield from _section("Warnings:", (w.render(plan.source) for w in plan.warnings), Tone.WARN)
-    yield from _section("On the broker, no longer in the file (apply leaves it):", map(_titled, plan.leftovers))
-    if plan.changes or plan.blocked or plan.warnings or plan.leftovers:
+    yield from _section("Refused:", map(_danger, plan.dangers), Tone.REMOVE)
+    title = "On the broker, no longer in the file (apply leaves it; --prune takes it away):"
+    yield from _section(title, map(_titled, plan.leftovers))
+    if not plan.clean or plan.warnings or plan.leftovers or plan.dangers:
         yield Line("")
     yield Line(summary(plan))
 
@@ -91,6 +106,7 @@ def report_lines(report: Report) -> Iterator[Line]:
     if report.failed:
         yield Line(f"Stopped: {done}{adopted}.", Tone.WARN)
         yield Line(_safe(f"  failed: {describe(report.failed)}"), Tone.REMOVE)
+        yield from (Line(_safe(f"  taken back: {describe(change)}"), Tone.FAINT) for change in report.undone)
         yield from (Line(_safe(f"  not tried: {describe(change)}"), Tone.FAINT) for change in report.not_tried)
         yield Line("Running apply again goes on from here.")
     elif report.remaining and not report.remaining.clean:
@@ -112,6 +128,25 @@ def _change_lines(change: Change, source: str) -> Iterator[Line]:
             yield Line(f"      {_safe(_difference(key, was.get(key), wanted.get(key)), 500)}", tone)
     elif verb(change) is Verb.CREATE:
         yield from _settings_line(thing)
+    elif isinstance(change, DeleteQueue):
+        yield Line(f"      {at_stake(change.messages, change.bindings)}", tone)
+    elif isinstance(change, DeleteExchange):
+        yield Line(f"      {_count(change.bindings, 'binding')} with it", tone)
+
+
+def at_stake(messages: int | None, bindings: int) -> str:
+    """`3 messages, 1 binding`; an unknown number is said to be unknown."""
+    held = "unknown number of messages" if messages is None else _count(messages, "message")
+    return f"{held}, {_count(bindings, 'binding')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _danger(danger: Danger) -> str:
+    allow = "no flag allows it" if danger.hazard is Hazard.MESSAGES else f"--allow {danger.hazard}"
+    return f"{danger.cause} ({allow})"
 
 
 def _difference(key: str, was: Any, wanted: Any) -> str:
@@ -134,19 +169,24 @@ def _blocked_lines(each: CannotChange, source: str) -> Iterator[Line]:
     for difference in each.differences:
         was, wanted = _value(difference.observed), _value(difference.desired)
         yield Line(f"      {_safe(difference.setting)}: {was} -> {wanted}", Tone.REMOVE)
+    if isinstance(each.desired, Queue):
+        yield Line(f"      at stake: {at_stake(each.messages, each.bindings)}", Tone.REMOVE)
+    for number, step in enumerate(each.steps, start=1):
+        yield Line(f"      {number}. {_safe(step)}", Tone.FAINT)
 
 
 def migration(each: CannotChange) -> tuple[str, ...]:
-    """The way by hand, sentence by sentence, since apply does not migrate."""
+    """The way that there is, sentence by sentence."""
     if isinstance(each.desired, Exchange):
         return (
-            "Exchange: note its bindings, from it and to it, which go with it.",
+            "Exchange, by hand: note its bindings, from it and to it, which go with it.",
             "Delete it while nothing publishes to it, and run dlxctl apply.",
             "Or write its present settings into the file.",
         )
     return (
-        "Queue: stop what publishes to it, and let its consumers empty it.",
-        "Delete it, run dlxctl apply, and start publishers and consumers again.",
+        "Queue: dlxctl apply --allow migrate makes it anew, with its messages and bindings, by the steps shown.",
+        "What is published to the default exchange while the name leads nowhere, for milliseconds, is returned if it "
+        "is mandatory and lost if not (docs/migrate.md).",
         "Or write its present settings into the file.",
     )
 

@@ -6,7 +6,21 @@
 from typing import Any
 
 from dlxctl.model.diagnostics import Diagnostic, Place
-from dlxctl.plan.changes import Change, NotReversible, PutPolicy, Verb, describe, kind, name, reverse, subject, verb
+from dlxctl.plan.changes import (
+    Change,
+    DeleteExchange,
+    DeleteQueue,
+    NotReversible,
+    PutPolicy,
+    Verb,
+    describe,
+    kind,
+    name,
+    reverse,
+    subject,
+    verb,
+)
+from dlxctl.plan.hazards import Hazard, hazard_of
 from dlxctl.plan.native import Retries
 from dlxctl.plan.report import Report
 from dlxctl.plan.value import CannotChange, Plan, counts
@@ -23,9 +37,14 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "topology": plan.topology,
         "vhost": plan.vhost,
         "server": {"version": plan.server.version_text, "cluster_name": plan.server.cluster_name},
+        "intent": str(plan.intent),
         "clean": plan.clean,
         "summary": {str(each): count for each, count in number.items()} | {"blocked": len(plan.blocked)},
         "changes": [_change_json(change, plan.source) for change in plan.changes],
+        "dangers": [
+            {"hazard": str(each.hazard), "cause": each.cause, "allowable": each.hazard is not Hazard.MESSAGES}
+            for each in plan.dangers
+        ],
         "blocked": [_blocked_json(each, plan.source) for each in plan.blocked],
         "warnings": [_warning_json(warning, plan.source) for warning in plan.warnings],
         "leftovers": [{"kind": kind(each), "name": name(each)} for each in plan.leftovers],
@@ -40,6 +59,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "made": [describe(change) for change in report.made],
         "failed": describe(report.failed) if report.failed else None,
         "error": str(report.error) if report.error else None,
+        "undone": [describe(change) for change in report.undone],
         "not_tried": [describe(change) for change in report.not_tried],
         "applied": report.error is None and report.remaining is not None and report.remaining.clean,
     }
@@ -59,7 +79,16 @@ def _change_json(change: Change, source: str) -> dict[str, Any]:
         "why": _place_json(change.why, source),
         "reverse": None if isinstance(back, NotReversible) else describe(back),
         "not_reversible": back.reason if isinstance(back, NotReversible) else None,
+        "hazard": hazard_of(change),
+        "at_stake": _stake(change),
     }
+
+
+def _stake(change: Change) -> dict[str, int | None] | None:
+    """What goes with a deletion; `messages` null where the broker does not tell."""
+    if isinstance(change, DeleteQueue):
+        return {"messages": change.messages, "bindings": change.bindings}
+    return {"messages": 0, "bindings": change.bindings} if isinstance(change, DeleteExchange) else None
 
 
 def _blocked_json(each: CannotChange, source: str) -> dict[str, Any]:
@@ -68,7 +97,11 @@ def _blocked_json(each: CannotChange, source: str) -> dict[str, Any]:
         "name": each.desired.name,
         "differences": [{"setting": d.setting, "from": d.observed, "to": d.desired} for d in each.differences],
         "why": _place_json(each.why, source),
+        "bindings": each.bindings,
+        "steps": list(each.steps),
         "migration": list(migration(each)),
+        "hazard": str(Hazard.MIGRATE),
+        "at_stake": {"messages": each.messages, "bindings": each.bindings},
     }
 
 

@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 from dlxctl.broker.memory_admin import MemoryAdmin
 from dlxctl.model.topology import Queue, QueueType
 from dlxctl.ops.apply import apply
+from dlxctl.ops.plan import make_plan
 from dlxctl.plan.report import Report
 from dlxctl.plan.rules import RULES
+from dlxctl.plan.value import Intent
 from dlxctl.render.plan import plan_lines, report_lines
 from dlxctl.render.plan_json import plan_json, report_json
+from dlxctl.render.plan_markdown import LONGEST, plan_markdown
 from dlxctl.spec.policies import names_in, pattern
 from tests.unit.plan.layouts import SHOP, applied, layout, plan_on
 
@@ -34,15 +37,19 @@ def test_a_changed_policy_is_shown_from_and_to() -> None:
     )
     assert 'queues: + "pictures"' in shown
     assert "  + queue pictures (classic)    # topology.yaml:" in shown
-    assert "On the broker, no longer in the file (apply leaves it):\n  queue thumbnails (classic)" in shown
+    assert (
+        "On the broker, no longer in the file (apply leaves it; --prune takes it away):\n  queue thumbnails (classic)"
+        in shown
+    )
 
 
-def test_what_cannot_change_is_shown_with_the_way_by_hand() -> None:
-    """The setting, both values, and what to do."""
+def test_what_cannot_change_is_shown_with_the_steps_of_its_migration() -> None:
+    """The setting, both values, what would be done, and how."""
     shown = text(MemoryAdmin("/", Queue(name="retry.10s", type=QueueType.QUORUM, arguments={"x-message-ttl": 9_000})))
     assert "  ! queue retry.10s (quorum) cannot change in place" in shown
     assert "x-message-ttl: 9000 -> 10000" in shown
-    assert "let its consumers empty it" in shown
+    assert "1. make retry.10s.dlxctl-migrate" in shown
+    assert "dlxctl apply --allow migrate" in shown
     assert shown.endswith("1 that cannot change in place.")
 
 
@@ -88,3 +95,40 @@ def test_the_names_of_a_pattern_are_read_back(names: list[str]) -> None:
     assert names_in(pattern(names)) == frozenset(names)
     assert names_in("^(a|b)") is None
     assert names_in("orders.*") is None
+
+
+def test_the_markdown_folds_the_changes_as_a_diff() -> None:
+    """Signs stand in the first column; the summary and the fingerprint are outside of the fold."""
+    plan = plan_on(MemoryAdmin(), layout())
+    shown = plan_markdown(plan)
+    assert shown.startswith("### dlxctl plan: `shop` in vhost `/`\n\nPlan: ")
+    assert "\n+ queue orders (quorum)    # topology.yaml:" in shown
+    assert shown.endswith(f"Fingerprint `{plan.fingerprint}`")
+
+
+def test_the_markdown_cannot_be_broken_out_of() -> None:
+    """Backticks and tags in names stay in the block, whose fence is longer than any of theirs."""
+    evil = "a````</details><script>"
+    shown = plan_markdown(plan_on(MemoryAdmin(), layout(SHOP.replace("emails:", f"'{evil}':"))))
+    (fence,) = {line for line in shown.splitlines() if line and not line.strip("`")}
+    assert len(fence) > 4
+    assert evil in shown.split(fence)[1]
+
+
+def test_a_long_markdown_is_cut() -> None:
+    """A comment that is too long would be refused whole."""
+    queues = "".join(f"  q{number}: {{dead_letter: dead_letter}}\n" for number in range(3_000))
+    shown = plan_markdown(plan_on(MemoryAdmin(), layout(SHOP + queues)))
+    assert LONGEST < len(shown) < LONGEST + 1_000
+    assert "The rest is cut" in shown
+
+
+def test_the_json_says_what_is_at_stake_and_what_is_refused() -> None:
+    """Hazards have their words, and the ones that no flag allows say so."""
+    wanted = layout(SHOP.split("queues:")[0] + "cluster_name: other\n")
+    plan = plan_json(make_plan(applied(layout()), wanted, Intent.PRUNE))
+    assert {each["hazard"]: each["allowable"] for each in plan["dangers"]} == {"cluster": True}
+    (orders,) = [c for c in plan["changes"] if (c["verb"], c["kind"], c["name"]) == ("delete", "queue", "orders")]
+    assert (orders["hazard"], orders["at_stake"]) == ("messages", {"messages": 0, "bindings": 2})
+    assert orders["not_reversible"]
+    assert plan["intent"] == "prune"
