@@ -227,12 +227,14 @@ def test_doctor_predicts_what_workers_do(
 
 if FULL:
 
-    @pytest.mark.parametrize("kind", ["classic", LIMITED], ids=["classic", "quorum"])
-    @pytest.mark.parametrize("configuration", CONFIGURATIONS)
+    @pytest.mark.parametrize(
+        ("configuration", "kind"),
+        [*((name, "classic") for name in CONFIGURATIONS), *((name, LIMITED) for name in (PROTECTED, "A", "C", "D"))],
+    )
     def test_doctor_predicts_every_row_of_every_configuration(
         broker: RunningBroker, vhost: str, url: str, tmp_path: Path, configuration: str, kind: str
     ) -> None:
-        """Protected and not, on classic queues and on quorum queues with a delivery limit of 2."""
+        """Protected and not, on classic queues; where it makes a difference also with a delivery limit of 2."""
         compare(trial_on(broker, vhost, url, tmp_path, configuration, kind), QUIET | LOOPING | KILLING)
 
     @pytest.mark.parametrize("pool", ["threads", "solo"])

@@ -52,6 +52,9 @@ def _remarks(scene: Scene, tasks: tuple[TaskReport, ...]) -> Iterator[str]:
     classic = sorted({task.queue for task in tasks if scene.rest(task.queue).type is QueueType.CLASSIC})
     if classic:
         yield f"No delivery limit ends a task that kills its whole worker on a classic queue: {', '.join(classic)}."
+    dropping = sorted({task.queue for task in tasks if scene.rest(task.queue).dropping})
+    if dropping:
+        yield f"Failures are dropped, as the topology file says (no dead_letter), on: {', '.join(dropping)}."
     limited = {o for task in tasks for o, fate in task.fates.items() if fate.runs and fate.sound}
     if limited:
         yield f"The delivery limit alone ends some failures, after as many runs: {', '.join(sorted(limited))}."

@@ -62,6 +62,8 @@ class _Case:
             return Fate(end=End.LOOPS, cause=cause, remedy=REST)
         if self.rest.dead_letters:
             return Fate(end=End.DLQ)
+        if self.rest.dropping:
+            return Fate(end=End.DROPPED, cause="the topology file gives the queue no dead_letter")
         end = End.STUCK if self.rest.keeps else End.LOST
         cause = f'what queue "{self.rest.queue}" rejects goes nowhere: {self.rest.trouble}'
         return Fate(end=end, cause=cause, remedy=REST)

@@ -42,7 +42,7 @@ def _road(scene: Scene, queue: AppQueue) -> Iterator[Finding]:
     if rest.back_by:
         circle = f"what is rejected comes back from queue {quoted(rest.back_by)}: no dead-letter queue ends that"
         yield found(rules.NO_ROAD, f"queue {quoted(queue.name)}", circle, REST)
-    elif not rest.dead_letters:
+    elif not rest.dead_letters and not rest.dropping:
         yield found(rules.NO_ROAD, f"queue {quoted(queue.name)}", rest.trouble, REST)
 
 

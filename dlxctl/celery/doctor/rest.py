@@ -21,7 +21,8 @@ class Rest:
 
     `dead_letters`: the queues that a rejected message reaches; empty where `trouble` says why it reaches none.
     `limit`: after so many returns it is dead-lettered, None for never. `keeps`: what reaches none stays, unseen.
-    `back_by`: the queue from which what was rejected comes back into this one, '' where it does not.
+    `dropping`: that it reaches none is what the topology file says. `back_by`: the queue from which what was rejected
+    comes back into this one, '' where it does not.
     """
 
     queue: str
@@ -31,6 +32,7 @@ class Rest:
     trouble: str = ""
     keeps: bool = False
     back_by: str = ""
+    dropping: bool = False
 
 
 def rest_of(topology: Topology, queue: Queue, version: Version, *, complete: bool = True) -> Rest:

@@ -1,6 +1,6 @@
 """What the checks look at: one app, and the queues that it works with, as the broker or the file has them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dlxctl.celery.doctor.rest import Rest, rest_of
@@ -40,7 +40,10 @@ class Scene:
         """Where its rejected messages come to rest; one that is not there is taken as Celery would declare it."""
         queue = self.there(name) or prospective(self.app.queue(name) or AppQueue(name=name))
         complete = self.online or self.desired is not None
-        return rest_of(self.topology, queue, self.version, complete=complete)
+        rest = rest_of(self.topology, queue, self.version, complete=complete)
+        filed = self.layout.work_queues.get(name) if self.layout else None
+        dropping = filed is not None and filed.dead_letter is None and not rest.dead_letters
+        return replace(rest, dropping=dropping)
 
     def copies(self, name: str) -> bool:
         """Whether the DLX, or else the DLQ, that dlxctl's copies go to is there; offline it is taken to be."""

@@ -150,6 +150,19 @@ def test_consumer_timeouts_are_those_of_the_version(version: tuple[int, ...], ex
     assert codes(task(queue="other", time_limit=3600), version=version) == expected
 
 
+def test_a_queue_whose_failures_the_file_drops_is_no_finding() -> None:
+    """`dead_letter: null` is a decision; without the file it looks like a mistake."""
+    layout = spec.load(FILE.replace("other: {type: classic}", "other: {type: classic, dead_letter: null, retry: null}"))
+    observed = expand(layout, version=(4, 3))
+    roads = {name: road_of(layout, queue).as_data() for name, queue in layout.work_queues.items()}
+    there = replace(task(queue="other"), roads=roads)
+    found = examine(Scene(app=there, layout=layout, desired=observed, observed=observed, version=(4, 3)))
+    assert found.findings == ()
+    assert any("no dead_letter" in remark for remark in found.remarks)
+    blind = examine(Scene(app=there, observed=observed, version=(4, 3)))
+    assert {"DLX901", "DLX910"} <= {finding.code for finding in blind.findings}
+
+
 def test_a_retry_of_celery_is_held_by_a_worker() -> None:
     """Without RetryTask the delay of a retry counts against the timeout; with it a tier holds the message."""
     slow = task(retry_delay=9000)
