@@ -4,7 +4,7 @@
 #   make test                                       on the broker at hand
 #   make test DLXCTL_TEST_BROKERS=3.10,4.0,4.3      on three versions
 #   make test ARGS="-m 'not broker'"                what needs no broker
-#   make faults                                     every fault on three versions, into docs/safety.md: half an hour
+#   make faults                                     every fault on three versions, into docs/safety.md: over an hour
 
 PY := .venv/bin/python
 export DLXCTL_TEST_BROKERS
@@ -29,7 +29,7 @@ faults: export DLXCTL_FAULT_SEED := $(SEED)
 faults: export DLXCTL_FAULTS_RESULTS := $(FAULT_RESULTS)
 faults: setup
 	@mkdir -p $(dir $(FAULT_RESULTS)) && rm -f $(FAULT_RESULTS)
-	@$(PY) -m pytest tests/faults $(ARGS)
+	@$(PY) -m pytest tests/faults tests/acceptance/test_doctor_matrix.py $(ARGS)
 	@$(PY) -m tests.faults.tally $(FAULT_RESULTS) $(SEED)
 
 # N= messages, RUNS=, SIZES= octets, TYPES=, WAYS=, WHAT=speed,startup,memory: docs/benchmarks.md
