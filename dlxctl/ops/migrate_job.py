@@ -171,9 +171,8 @@ class Job:
         """At once, before somebody binds the queue again: by two roads that part at the bridge come two copies."""
         if view.site.bridge is not None:
             self.admin.bind(self._join)
-        for owner in _marks(view.site):
-            if view.observed.exchange(owner) is not None:
-                self.admin.bind(_mark(owner, self.desired.name))
+        for owner in view.site.noted:
+            self.admin.bind(_mark(owner, self.desired.name))
 
 
 def _dead_lettering(view: _View) -> dict[str, object]:
@@ -183,15 +182,6 @@ def _dead_lettering(view: _View) -> dict[str, object]:
     if found["x-dead-letter-exchange"] is None:
         return {}
     return {argument: value for argument, value in found.items() if value is not None}
-
-
-def _marks(site: Site) -> list[str]:
-    """The owner exchanges that marked the queue when the migration began."""
-    noted = site.aside.arguments.get(MARKS, "[]") if site.aside else "[]"
-    try:
-        return [str(owner) for owner in json.loads(noted)]
-    except (ValueError, TypeError):
-        return []
 
 
 def _mark(owner: str, queue: str) -> Binding:

@@ -11,7 +11,7 @@ from dlxctl.plan.conflicts import Comparison, compare_exchanges, compare_queues
 from dlxctl.plan.coverage import winner
 from dlxctl.plan.drift import Drift
 from dlxctl.plan.foreign import foreign_policies, operator_policies
-from dlxctl.plan.migration import unfinished
+from dlxctl.plan.migration import site_of, steps_left, unfinished
 from dlxctl.plan.value import CannotChange, Difference, Leftover
 from dlxctl.spec.expand import left_out
 
@@ -24,11 +24,19 @@ def blocked(drift: Drift) -> Iterator[CannotChange]:
     for thing, comparison in _comparisons(drift):
         begun = isinstance(thing, Queue) and unfinished(thing.name, drift.observed)
         if comparison.differences or begun:
-            differences = comparison.differences or (UNFINISHED,)
-            yield CannotChange(desired=thing, differences=differences, why=drift.place(thing))
+            yield _cannot_change(thing, comparison.differences or (UNFINISHED,), drift)
     for key, queue in drift.desired.queues.items():
         if key not in drift.observed.queues and unfinished(queue.name, drift.observed):
-            yield CannotChange(desired=queue, differences=(UNFINISHED,), why=drift.place(queue))
+            yield _cannot_change(queue, (UNFINISHED,), drift)
+
+
+def _cannot_change(thing: Exchange | Queue, differences: tuple[Difference, ...], drift: Drift) -> CannotChange:
+    why = drift.place(thing)
+    if isinstance(thing, Exchange):
+        return CannotChange(desired=thing, differences=differences, why=why)
+    site = site_of(thing.name, drift.observed)
+    steps = steps_left(site, right=differences == (UNFINISHED,))
+    return CannotChange(desired=thing, differences=differences, why=why, bindings=site.bindings, steps=steps)
 
 
 def leftovers(drift: Drift) -> Iterator[Leftover]:

@@ -11,13 +11,14 @@ leads to it is led past it meanwhile. The road past it is two exchanges and a qu
 While the bridge is bound to the queue, messages reach the queue by way of it (once, also while the old binding stands
 beside it: RabbitMQ delivers one copy to a queue, however many roads lead there). One unbinding turns all of them to the
 temporary queue, one binding turns them back. So at no moment is there no queue, and none in which there are two
-(measured on 3.10, 4.0 and 4.3; docs/decisions/0010).
+(measured on 3.10, 4.0 and 4.3; docs/decisions/0011).
 
 There is no state file: what stands on the broker says which step is next, so that a killed run is gone on with by the
 next. The steps before CUT_OVER can be reverted, by the steps behind it with the old queue in place of the new one.
 """
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
@@ -85,8 +86,8 @@ class Site:
     """One queue and its scaffold, as they stand.
 
     `outer` are the bindings to the queue, `twins` those to the bridge, neither from the scaffold nor from owner
-    exchanges; `marks` are the latter. `join` binds the bridge to the queue; `catching`: aside is bound to the
-    temporary queue.
+    exchanges; `marks` are the latter, and `noted` the owner exchanges that marked the queue when it began. `join` binds
+    the bridge to the queue; `catching`: aside is bound to the temporary queue.
     """
 
     scaffold: Scaffold
@@ -100,6 +101,7 @@ class Site:
     outer: tuple[Binding, ...]
     twins: tuple[Binding, ...]
     marks: tuple[Binding, ...]
+    noted: tuple[str, ...]
 
     @property
     def joined(self) -> bool:
@@ -107,14 +109,25 @@ class Site:
         return self.join is not None
 
     @property
+    def unmarked(self) -> tuple[str, ...]:
+        """Owner exchanges that marked the old queue, and do not mark this one."""
+        there = {binding.source for binding in self.marks}
+        return tuple(owner for owner in self.noted if owner not in there)
+
+    @property
     def begun(self) -> bool:
         """Whether anything of a migration stands."""
-        return any((self.temporary, self.bridge, self.aside))
+        return any((self.temporary, self.bridge, self.aside, self.probe))
 
     @property
     def scaffolded(self) -> bool:
         """Whether the road past the queue is whole."""
         return bool(self.temporary and self.bridge and self.aside and self.catching)
+
+    @property
+    def bindings(self) -> int:
+        """How many roads from exchanges lead to the queue, or to the bridge in its place."""
+        return max(len(self.outer), len(self.twins))
 
     @property
     def unbridged(self) -> tuple[Binding, ...]:
@@ -133,7 +146,7 @@ def unfinished(queue: str, observed: Topology) -> bool:
     """Whether something of a migration of `queue` stands in the vhost."""
     scaffold = Scaffold(queue=queue)
     exchanges = (observed.exchange(scaffold.bridge), observed.exchange(scaffold.aside))
-    return any((*exchanges, observed.queue(scaffold.temporary)))
+    return any((*exchanges, observed.queue(scaffold.temporary), observed.queue(scaffold.probe)))
 
 
 def site_of(queue: str, observed: Topology) -> Site:
@@ -155,7 +168,15 @@ def site_of(queue: str, observed: Topology) -> Site:
         outer=tuple(b for b in to_queue if b.source != scaffold.bridge and b.source not in owners),
         twins=tuple(b for b in observed.bindings.values() if b.to_exchange and b.destination == scaffold.bridge),
         marks=tuple(b for b in to_queue if b.source in owners),
+        noted=tuple(owner for owner in _noted(observed.exchange(scaffold.aside)) if is_owner(observed.exchange(owner))),
     )
+
+
+def _noted(aside: Exchange | None) -> list[str]:
+    try:
+        return list(map(str, json.loads(aside.arguments.get(MARKS, "[]")))) if aside else []
+    except (ValueError, TypeError):  # somebody else's exchange
+        return []
 
 
 def is_owner(exchange: Exchange | None) -> bool:
@@ -178,7 +199,7 @@ def next_step(site: Site, *, right: bool) -> Step | None:
 
 def _behind(site: Site) -> Step:
     """The steps once the right queue is there."""
-    if site.bridge is not None and not site.joined:
+    if site.bridge is not None and (not site.joined or site.unmarked):
         return Step.JOIN
     if site.unbound:
         return Step.REBIND
@@ -190,6 +211,20 @@ def _behind(site: Site) -> Step:
 def _road(binding: Binding) -> tuple[str, ...]:
     """What a binding of the queue and its twin have in common."""
     return (binding.source, binding.key[4], binding.key[5])
+
+
+ORDER = tuple(step for step in Step if step is not Step.DECLARE)
+ROUTED = frozenset({Step.BRIDGE, Step.RELEASE, Step.DIVERT, Step.REBIND, Step.UNBRIDGE})
+"""Steps that a queue without bindings does not need."""
+
+
+def steps_left(site: Site, *, right: bool) -> tuple[str, ...]:
+    """What is left to do, in order, as text."""
+    step = next_step(site, right=right)
+    if step is None:
+        return ()
+    left = (step, *ORDER[ORDER.index(Step.JOIN) :]) if step is Step.DECLARE else ORDER[ORDER.index(step) :]
+    return tuple(text(each, site) for each in left if site.bindings or each not in ROUTED)
 
 
 def twin(binding: Binding, scaffold: Scaffold) -> Binding:
@@ -209,9 +244,9 @@ def text(step: Step, site: Site) -> str:
         case Step.PREPARE:
             return f"make {temporary} and the exchanges that lead to it"
         case Step.BRIDGE:
-            return f"lead {len(site.outer)} bindings to {queue} over the bridge as well"
+            return f"lead {site.bindings} bindings to {queue} over the bridge as well"
         case Step.RELEASE:
-            return f"take {len(site.outer)} bindings off {queue}: the bridge has them"
+            return f"take {site.bindings} bindings off {queue}: the bridge has them"
         case Step.DIVERT:
             return f"turn the bridge from {queue} to {temporary}, in one step"
         case Step.CUT_OVER:
@@ -221,9 +256,9 @@ def text(step: Step, site: Site) -> str:
         case Step.JOIN:
             return f"turn the bridge back to {queue}, in one step"
         case Step.REBIND:
-            return f"bind {queue} as it was ({len(site.unbound)} bindings)"
+            return f"bind {queue} as it was ({site.bindings} bindings)"
         case Step.UNBRIDGE:
-            return f"take {len(site.twins)} bindings off the bridge: {queue} has them"
+            return f"take {site.bindings} bindings off the bridge: {queue} has them"
         case Step.BRING_HOME:
             return f"move every message of {temporary} back to {queue}, and delete it"
         case Step.CLEAR:
