@@ -194,8 +194,9 @@ def _step_text(step: Step) -> str:
             return held if step.settle is not None else ""
         case Kind.DIED:
             reason = _REASONS[str(step.reason)]
-            to = f"dead-lettered to {_exchange(step.exchange)}, routing key {step.key}"
-            return f"{reason}: {to}"
+            told = not step.exchange or step.key != step.message.routing_key  # otherwise it keeps the key that it has
+            key = f", routing key {step.key}" if told else ""
+            return f"{reason}: dead-lettered to {_exchange(step.exchange)}{key}"
         case Kind.DROPPED:
             return f"DROPPED: {step.cause}"
         case Kind.STUCK:
@@ -219,6 +220,8 @@ def _because(walk: Walk) -> str:
             return "it was there before, and not rejected since, which the broker takes for an automatic cycle"
         case Cause.FULL:
             return f"queue {quoted(last.queue)} is full"
+        case Cause.ITSELF:
+            return f"queue {quoted(last.queue)} does not confirm to itself"
         case _:
             assert_never(last.cause)  # type: ignore[arg-type]
 

@@ -92,16 +92,19 @@ def _effective(topology: Topology, queue: Queue, release: Release) -> dict[str, 
                if policy is not None and understood(policy, queue)]  # fmt: skip
     if not sources:
         return dict(queue.arguments)
-    merged = ((attribute, _merged(attribute, queue.arguments, sources)) for attribute in ATTRIBUTES)
+    merged = ((attribute, _merged(attribute, queue.arguments, sources, release)) for attribute in ATTRIBUTES)
     return {attribute.argument: value for attribute, value in merged if value is not None}
 
 
-def _merged(attribute: Attribute, arguments: Mapping[str, Any], policies: Iterable[Mapping[str, Any]]) -> Any:
-    """The argument wins over the policy; of numbers the lowest does, a negative one last."""
+def _merged(
+    attribute: Attribute, arguments: Mapping[str, Any], policies: Iterable[Mapping[str, Any]], release: Release
+) -> Any:
+    """The argument wins over the policy; of numbers the lowest does, a negative one last where it means unlimited."""
     set_by_policy = (policy.get(attribute.policy) for policy in policies if attribute.policy is not None)
     values = [value for value in (arguments.get(attribute.argument), *set_by_policy) if value is not None]
     if attribute.lowest_wins and values:
-        return min((value for value in values if value >= 0), default=min(values))
+        limits = [value for value in values if value >= 0 or not release.negative_is_unlimited]
+        return min(limits or values)
     return values[0] if values else None
 
 

@@ -28,6 +28,7 @@ class Cause(StrEnum):
     NO_DLX = "the queue has no dead-letter exchange"
     CYCLE = "the broker takes it for an automatic cycle"
     FULL = "the queue is full"
+    ITSELF = "the queue never confirms to itself"
 
 
 class Settle(StrEnum):

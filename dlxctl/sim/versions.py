@@ -17,6 +17,8 @@ class Release:
     `carries_count`: the count of failed deliveries goes along with a dead letter, and the next quorum queue holds it
     against its own limit. Then only failures count: a nack does not, a rejection does.
     `returns_to_the_back`: without a delivery limit a quorum queue takes a returned message as a new one.
+    `never_settles_with_itself`: a quorum queue that dead-letters at least once into itself does, and keeps each dead
+    letter stuck all the same.
     `expires_both_heads`: the oldest returned message and the oldest other one expire, not only the one that is next.
     `delayed_retry`: knows `x-delayed-retry-*`.
     `last_name_wins`: which of two policies with one priority applies.
@@ -29,6 +31,7 @@ class Release:
     last_death: bool = True
     carries_count: bool = False
     returns_to_the_back: bool = False
+    never_settles_with_itself: bool = False
     expires_both_heads: bool = False
     delayed_retry: bool = False
     last_name_wins: bool = False
@@ -42,7 +45,7 @@ class Release:
 RELEASES: tuple[Release, ...] = (
     Release(
         name="3.10", default_delivery_limit=None, negative_is_unlimited=False, newest_first=False, last_death=False,
-        returns_to_the_back=True,
+        returns_to_the_back=True, never_settles_with_itself=True,
     ),
     Release(name="4.0"),
     Release(name="4.3", carries_count=True, expires_both_heads=True, delayed_retry=True, last_name_wins=True),

@@ -202,7 +202,8 @@ class World:
         sender = f"dead letters of {state.name}" if settings.at_least_once else None
         taken = [self._arrive(target, dead, sender) for target in targets]
         if targets and settings.at_least_once:
-            cause = None if all(taken) else Cause.FULL
+            itself = self._release.never_settles_with_itself and state.name in targets
+            cause = Cause.ITSELF if itself else None if all(taken) else Cause.FULL
         if cause is not None and settings.at_least_once:
             state.stuck.append((message, cause))
             self._log(Kind.STUCK, message, queue=state.name, exchange=settings.dlx, key=key, cause=cause)

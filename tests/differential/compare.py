@@ -1,0 +1,34 @@
+"""Plays scenarios on a broker and holds the model to what came of them."""
+
+import pprint
+
+from dlxctl.sim.versions import nearest
+from tests.brokers import RunningBroker
+from tests.differential.outcome import Outcome, predicted
+from tests.differential.player import play, stuck_in
+from tests.differential.scenario import Data
+
+
+def compare(broker: RunningBroker, vhost: str, batch: list[Data]) -> tuple[int, list[str]]:
+    """How many of the scenarios told something, and those in which model and broker differ, as text."""
+    played = play(broker, vhost, batch)
+    expected = [predicted(data, nearest(broker.release), each) for data, each in zip(batch, played, strict=True)]
+    wanted = {queue: count for outcome in expected if outcome for queue, count in outcome.stuck.items()}
+    stuck = stuck_in(broker, vhost, wanted)
+    told, wrong = 0, []
+    for data, outcome, each in zip(batch, expected, played, strict=True):
+        if outcome is None:
+            continue
+        told += 1
+        each.outcome.stuck = {name: stuck[name] for name, _, _ in data["queues"] if name in stuck}
+        if outcome != each.outcome:
+            wrong.append(f"{pprint.pformat(data, width=120)}\n{_difference(outcome, each.outcome)}")
+    return told, wrong
+
+
+def _difference(expected: Outcome, real: Outcome) -> str:
+    """Each thing in which they differ, the model's word first."""
+    pairs = [(f"result {i}", e, r) for i, (e, r) in enumerate(zip(expected.results, real.results, strict=True))]
+    pairs += [(f"left in {queue}", expected.left[queue], real.left[queue]) for queue in real.left]
+    pairs.append(("stuck", expected.stuck, real.stuck))
+    return "\n".join(f"{what}: model {e}\n    broker {r}" for what, e, r in pairs if e != r)
