@@ -154,6 +154,7 @@ def test_quarantine_runs_dead_letters_once_more_and_parks_what_fails_again(
     with start_worker(tmp_path, "quarantine", *options, environment=environment) as worker:
         [(parked, _)] = shop.take("dead_letter.parked", 1)
         wait_until(lambda: "'charged': 5" in worker.log)
+        assert worker.stop() == 0
     assert (parked.headers[names.ORIGIN], parked.headers[names.EXCEPTION]) == ("orders", "ValueError")
     assert (shop.depth("dead_letter"), shop.depth("orders")) == (0, 1)
     assert run(example, f"import shop; print(shop.app.AsyncResult({identity!r}).state)") == "SUCCESS\n"
