@@ -100,10 +100,7 @@ def _uses(name: str, counts: Counts | None, depth: Depth | None) -> Iterator[Dan
     """What is in the queue: `counts` are exact, `depth` has the rest of it and is seconds old."""
     if counts is None:  # gone meanwhile
         return
-    if depth is None or depth.unacknowledged is None or depth.elsewhere is None:
-        cause = f"the broker does not tell yet how much is in queue {quoted(name)}; try again in some seconds"
-        yield Danger(hazard=Hazard.MESSAGES, cause=cause)
-        return
+    depth = depth or Depth()
     parts = {
         "ready": counts.ready,
         "unacknowledged": depth.unacknowledged,
@@ -111,6 +108,9 @@ def _uses(name: str, counts: Counts | None, depth: Depth | None) -> Iterator[Dan
     }
     if held := ", ".join(f"{number} {what}" for what, number in parts.items() if number):
         yield Danger(hazard=Hazard.MESSAGES, cause=f"queue {quoted(name)} has messages: {held}")
+    elif None in parts.values():
+        cause = f"the broker does not tell yet how much is in queue {quoted(name)}; try again in some seconds"
+        yield Danger(hazard=Hazard.MESSAGES, cause=cause)
     if counts.consumers:
         number = "a consumer" if counts.consumers == 1 else f"{counts.consumers} consumers"
         yield Danger(hazard=Hazard.CONSUMERS, cause=f"queue {quoted(name)} has {number}")

@@ -14,6 +14,17 @@ from tests.acceptance.test_apply import CANARY, TOPOLOGY, ours, put_policy, put_
 from tests.brokers import RunningBroker
 from tests.conftest import Dlxctl
 
+RENAMED = {
+    "shop.events": "mail.events",
+    "dead_letter.parked": "mail.parked",
+    "  dead_letter:": "  mail.dead:",
+    "dead_letter: dead_letter": "dead_letter: mail.dead",
+    "orders": "letters",
+    "thumbnails": "previews",
+    "a b/c": "x y/z",
+}
+"""What makes of the shop's file a second topology that shares no object with it."""
+
 
 def audit(folder: Path) -> list[dict[str, Any]]:
     """The lines of the audit."""
@@ -74,9 +85,7 @@ def test_a_kept_plan_of_another_version_is_refused(
 
 def test_values_come_from_files_and_settings(dlxctl: Dlxctl, broker: RunningBroker, vhost: str, tmp_path: Path) -> None:
     """--set before --values before the environment, in whatever order they stand; plan keeps them."""
-    (tmp_path / "topology.yaml").write_text(
-        TOPOLOGY.replace("MODE", "policy").replace("max_length: 1000", "max_length: ${LIMIT}").replace("topology: shop", "topology: ${NAME}")
-    )  # fmt: skip
+    write(tmp_path, **{"max_length: 1000": "max_length: ${LIMIT}", "topology: shop": "topology: ${NAME}"})
     (tmp_path / "eu.yaml").write_text("LIMIT: 7\nNAME: eu\n")
     assert dlxctl("check").returncode == 2
     values = ("--set", "LIMIT=8", "--values", "eu.yaml")
@@ -119,12 +128,8 @@ def test_several_topologies_live_on_one_vhost(
 ) -> None:
     """Each has its own names, sees no drift in the other's, and leaves it alone."""
     write(tmp_path)
-    other = (
-        TOPOLOGY.replace("MODE", "policy")
-        .replace("topology: shop", "topology: mail")
-        .replace("shop.events", "mail.events")
-    )
-    for old, new in (("dead_letter.parked", "mail.parked"), ("  dead_letter:", "  mail.dead:"), ("dead_letter: dead_letter", "dead_letter: mail.dead"), ("orders", "letters"), ("thumbnails", "previews"), ("a b/c", "x y/z")):  # fmt: skip
+    other = TOPOLOGY.replace("MODE", "policy").replace("topology: shop", "topology: mail")
+    for old, new in RENAMED.items():
         other = other.replace(old, new)
     (tmp_path / "mail.yaml").write_text(other + 'naming: {dlx: mail.dlx, retry: "mail.retry.{delay}"}\n')
     for file in ("topology.yaml", "mail.yaml"):
