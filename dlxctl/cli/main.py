@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "schema": "Print the JSON Schema of topology.yaml.",
     "plan": "Show what apply would change.",
     "apply": "Make the broker what the file says.",
+    "migrate": "Show or revert migrations, which apply --allow migrate carries out.",
     "destroy": "Delete all that a topology owns on the broker.",
     "celery": "Generate the Celery configuration module.",
     "doctor": "Tell which failures of a Celery app's tasks reach their dead-letter queue.",

@@ -69,7 +69,7 @@ def _at_stake(blocked: CannotChange, drift: Drift, depths: Mapping[str, Depth]) 
     ends = (b for b in drift.observed.bindings.values() if not drift.is_mark(b))
     leading = sum(b.destination == thing.name and b.to_exchange == exchange for b in ends)
     messages = None if exchange else depths.get(thing.name, Depth()).messages
-    return replace(blocked, messages=messages, bindings=leading)
+    return replace(blocked, messages=messages, bindings=max(leading, blocked.bindings))
 
 
 def _fingerprint(drift: Drift, intent: Intent) -> str:

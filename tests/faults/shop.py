@@ -5,41 +5,44 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
-import pika
-from pika import exceptions as pika_errors
-
+from dlxctl.broker.address import Access
+from dlxctl.broker.raw_link import RawLink
+from dlxctl.errors import DlxctlError
+from dlxctl.wire.frames import body_of
+from dlxctl.wire.intake import Cancelled, Confirm, Delivery, Returned
+from tests.links import message
 from tests.oracle import Counts
 
-EXCHANGE, KEY, QUEUE = "shop.events", "order.new", "orders"
-ERRORS = (pika_errors.AMQPError, OSError)
+EXCHANGE, KEY, QUEUE = b"shop.events", b"order.new", "orders"
+MOST_WAITING = 500
+"""Messages that wait for their confirm at a time."""
 
 
 @dataclass
 class Ledger:
-    """Numbers of the messages. `returned`: the broker said that no queue was there for it."""
+    """Numbers of the messages. `returned`: how often the broker said that no queue was there; it confirms those."""
 
+    sent: set[int] = field(default_factory=set)
     confirmed: set[int] = field(default_factory=set)
-    unsure: set[int] = field(default_factory=set)
-    returned: set[int] = field(default_factory=set)
+    returned: int = 0
     worked: Counter[int] = field(default_factory=Counter)
 
     def counts(self) -> Counts:
         """What was confirmed against what was worked on; a migration does not flag its duplicates."""
         doubled = sum(number - 1 for number in self.worked.values())
         return Counts(
-            attempted=len(self.confirmed) + len(self.unsure), moved=sum(self.worked.values()),
-            lost=len(self.confirmed - self.worked.keys()), duplicated=doubled, unflagged=doubled,
+            attempted=len(self.sent), moved=sum(self.worked.values()), lost=len(self.confirmed - self.worked.keys()),
+            duplicated=doubled, unflagged=doubled,
         )  # fmt: skip
 
 
 class Shop:
     """Open within the block. `rate` messages a second go to `exchange`; a worker takes them from the queue."""
 
-    def __init__(self, url: str, *, rate: float, exchange: str = EXCHANGE, key: str = KEY) -> None:
+    def __init__(self, reach: Access, *, rate: float, exchange: bytes = EXCHANGE, key: bytes = KEY) -> None:
         self.ledger = Ledger()
-        self._url, self._rate, self._exchange, self._key = url, rate, exchange, key
+        self._reach, self._rate, self._exchange, self._key = reach, rate, exchange, key
         self._closed, self._served = threading.Event(), threading.Event()
         self._threads = [threading.Thread(target=self._publish), threading.Thread(target=self._work)]
 
@@ -66,42 +69,48 @@ class Shop:
             time.sleep(0.1)
         return self.ledger.counts()
 
-    def _connection(self) -> Any:
-        return pika.BlockingConnection(pika.URLParameters(self._url))
-
     def _publish(self) -> None:
-        number, ledger = 0, self.ledger
+        """At the rate that was asked for, a piece every hundredth of a second; again when a connection is lost."""
+        number = 0
         while not self._closed.is_set():
-            with suppress(*ERRORS):
-                connection = self._connection()
-                channel = connection.channel()
-                channel.confirm_delivery()
+            with suppress(DlxctlError):
+                link = RawLink(self._reach, purpose="test publisher")
+                waiting: dict[int, int] = {}
                 begun, sent = time.monotonic(), 0
-                while not self._closed.is_set():
-                    number, sent = number + 1, sent + 1
-                    ledger.unsure.add(number)
-                    try:
-                        properties = pika.BasicProperties(delivery_mode=2)
-                        channel.basic_publish(self._exchange, self._key, b"%d" % number, properties, mandatory=True)
-                        ledger.confirmed.add(number)
-                    except pika_errors.UnroutableError:
-                        ledger.returned.add(number)
-                    ledger.unsure.discard(number)
-                    time.sleep(max(0.0, begun + sent / self._rate - time.monotonic()))
-                connection.close()
+                while waiting or not self._closed.is_set():
+                    due = 0 if self._closed.is_set() else int((time.monotonic() - begun) * self._rate) - sent
+                    for _ in range(min(due, MOST_WAITING - len(waiting))):
+                        number, sent = number + 1, sent + 1
+                        waiting[link.publish(self._exchange, self._key, *message(str(number)))] = number
+                        self.ledger.sent.add(number)
+                    for event in link.pump(0.01):
+                        self._heard(event, waiting)
+                link.close()
+
+    def _heard(self, event: object, waiting: dict[int, int]) -> None:
+        match event:
+            case Returned():
+                self.ledger.returned += 1
+            case Confirm():
+                first = min(waiting) if event.multiple else event.sequence
+                for sequence in range(first, event.sequence + 1):
+                    number = waiting.pop(sequence, None)
+                    if number is not None and event.ok:
+                        self.ledger.confirmed.add(number)
 
     def _work(self) -> None:
         """A worker that comes back whatever happens to its queue or its connection."""
         while not self._served.is_set():
-            with suppress(*ERRORS):
-                connection = self._connection()
-                channel = connection.channel()
-                channel.basic_qos(prefetch_count=20)
-                for method, _, body in channel.consume(QUEUE, inactivity_timeout=0.1):
-                    if method is not None:
-                        self.ledger.worked[int(body)] += 1
-                        channel.basic_ack(method.delivery_tag)
-                    if self._served.is_set():
+            with suppress(DlxctlError):
+                link = RawLink(self._reach, purpose="test worker")
+                link.consume(QUEUE, 100)
+                while not self._served.is_set():
+                    events = link.pump(0.1)
+                    taken = [event for event in events if isinstance(event, Delivery)]
+                    self.ledger.worked.update(int(body_of(delivery.body)) for delivery in taken)
+                    if taken:
+                        link.ack(taken[-1].tag, multiple=True)
+                    if any(isinstance(event, Cancelled) for event in events):
                         break
-                connection.close()
+                link.close()
             time.sleep(0.02)

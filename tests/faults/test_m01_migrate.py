@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from dlxctl.broker.address import Access
 from tests.brokers import RunningBroker
 from tests.conftest import ROOT, Dlxctl
 from tests.faults import tally
-from tests.faults.conftest import FULL, full_or_short
+from tests.faults.conftest import FULL
 from tests.faults.shop import Shop
 from tests.oracle import Counts
 
@@ -84,14 +85,14 @@ def is_made_so(site: Site) -> bool:
 
 
 @pytest.mark.timeout(3_600)
-def test_killed_at_every_step(site: Site, url: str, broker: RunningBroker, chance: random.Random) -> None:
+def test_killed_at_every_step(site: Site, reach: Access, broker: RunningBroker, chance: random.Random) -> None:
     """Open for business all the time, the shop loses no message, and no publish finds the exchange without a queue."""
     kills = 0
-    with Shop(url, rate=full_or_short(1_000, 300)) as shop:
+    with Shop(reach, rate=1_000) as shop:
         site.ask_for("quorum")
         assert site.apply() == 0
         every = range(1, site.steps + 1)
-        for step in every if FULL else sorted(chance.sample(every, 2)):
+        for step in every if FULL else sorted(chance.sample(every, 1)):
             site.ask_for(TYPES[kills % 2])
             killed = site.apply(crash_at=step) == KILLED
             kills += killed
@@ -102,7 +103,7 @@ def test_killed_at_every_step(site: Site, url: str, broker: RunningBroker, chanc
         counts = shop.until_worked()
     note(broker, counts, kills)
     assert kills
-    assert (counts.lost, len(shop.ledger.returned)) == (0, 0), counts
+    assert (counts.lost, shop.ledger.returned) == (0, 0), counts
     assert counts.duplicated <= WINDOW * kills, counts
 
 
