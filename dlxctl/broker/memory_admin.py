@@ -197,7 +197,7 @@ class MemoryAdmin:
 
     def _check_argument(self, queue: Queue, name: str, value: Any) -> None:
         attribute = BY_ARGUMENT.get(name)
-        if attribute is None:
+        if attribute is None or name == "x-queue-type":
             return
         # Unchecked settings are stored as they come before the version that knows them (facts 5.1).
         if attribute.since > self._server.version:

@@ -55,6 +55,11 @@ def names_are_free(layout: Layout, topology: Topology) -> Iterator[Finding]:
         for reserved, owner in RESERVED:
             if reserved.match(name):
                 yield Finding(place, f"{role} {quoted(name)} has a name that is kept for {owner}.", "Rename it.")
+    own, owner = RESERVED[0]
+    for name in layout.verbatim.policies:
+        if own.match(name):
+            place = layout.place("verbatim", "policies", name)
+            yield Finding(place, f"the policy {quoted(name)} has a name that is kept for {owner}.", "Rename it.")
 
 
 def _clashes(roles: Iterable[Role]) -> Iterator[Finding]:
@@ -78,6 +83,8 @@ def _queue_roles(layout: Layout) -> Iterator[Role]:
             yield queue.parking, "the parking queue", layout.place("dead_letter", name, "parking")
     for name in layout.work_queues:
         yield name, "the work queue", layout.place("queues", name)
+    for name in layout.verbatim.queues:
+        yield name, "the queue", layout.place("verbatim", "queues", name)
 
 
 def _exchange_roles(layout: Layout) -> Iterator[Role]:

@@ -31,7 +31,7 @@ def dead_letter_queues_are_used(layout: Layout, topology: Topology) -> Iterator[
 @warning("DLX342", "An exchange that no queue is bound to", "What is published to it is dropped.")
 def exchanges_are_bound(layout: Layout, topology: Topology) -> Iterator[Finding]:
     """Each public exchange has a binding, or is the alternate of one."""
-    used = {binding.exchange for queue in layout.work_queues.values() for binding in queue.bindings}
+    used = {binding.source for binding in topology.bindings.values()}
     used |= {str(exchange.arguments.get("alternate-exchange")) for exchange in layout.exchanges.values()}
     for name in layout.exchanges:
         if name not in used:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from dlxctl.model.diagnostics import Place
-from dlxctl.model.topology import QueueType
+from dlxctl.model.topology import Policy, QueueType
 
 Path = tuple[str | int, ...]
 
@@ -71,12 +71,14 @@ class PublicExchange:
     name: str
     type: str
     durable: bool = True
+    auto_delete: bool = False
+    internal: bool = False
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueBinding:
-    """A binding of a work queue to a public exchange."""
+    """A binding of a queue to a public exchange."""
 
     exchange: str
     routing_key: str = ""
@@ -103,6 +105,40 @@ class WorkQueue:
     bindings: tuple[QueueBinding, ...] = ()
     tasks: tuple[str, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerbatimQueue:
+    """A queue that is kept as it is, and that no worker consumes: another style's tier, a stream, a passing one.
+
+    Its form guarantees what RabbitMQ asks: a quorum queue or stream is durable and not deleted by itself.
+    """
+
+    name: str
+    type: QueueType = QueueType.CLASSIC
+    durable: bool = True
+    auto_delete: bool = False
+    bindings: tuple[QueueBinding, ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeBinding:
+    """A binding of the exchange `destination` to the exchange `source`."""
+
+    source: str
+    destination: str
+    routing_key: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verbatim:
+    """What the file holds without a role of ours; the policies are by name, as RabbitMQ has them."""
+
+    queues: Mapping[str, VerbatimQueue] = field(default_factory=dict)
+    bindings: tuple[ExchangeBinding, ...] = ()
+    policies: Mapping[str, Policy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +181,7 @@ class Layout:
     dead_letter_queues: Mapping[str, DeadLetterQueue] = field(default_factory=dict)
     exchanges: Mapping[str, PublicExchange] = field(default_factory=dict)
     work_queues: Mapping[str, WorkQueue] = field(default_factory=dict)
+    verbatim: Verbatim = field(default_factory=Verbatim)
     settings: SettingsMode = SettingsMode.POLICY
     naming: Naming = field(default_factory=Naming)
     celery: CeleryOptions = field(default_factory=CeleryOptions)

@@ -69,7 +69,7 @@ def _against(
             f"Lower its priority below {ours.priority}, or narrow its pattern.",
         )
     lossy = {key: value for key, value in policy.definition.items() if key in _LOSSY}
-    if bare and lossy:
+    if bare and lossy and policy.key not in desired.policies:
         yield rules.FOREIGN.at(
             _first(bare, layout, desired),
             f"policy {_shown(policy)} applies to {_names(bare)} and sets {_settings(lossy)} there.",

@@ -1,15 +1,17 @@
 """The changes, in an order that leaves nothing dangling at any step.
 
-Owner exchange, exchanges (the alternate before what it backs); then what old policies say of queues that are still to
-be made; then, role by role, policies before the queues that they are for, each queue with its mark, their bindings:
-parking queues, DLQs, tiers, work queues. So the bindings to public exchanges come last, and no message arrives before
-its road is laid; then the policies that are spent (`changeover` has the rules of policies). A run that ends between any
-two steps leaves a broker on which the next plan is the rest of this one.
+Owner exchange, exchanges (the alternate before what it backs); the policies that the file keeps as they are; then what
+old policies say of queues that are still to be made; then, role by role, policies before the queues that they are for,
+each queue with its mark, their bindings: parking queues, DLQs, tiers, work queues; then bindings between exchanges. So
+the bindings to public exchanges come last, and no message arrives before its road is laid; then the policies that are
+spent (`changeover` has the rules of policies). A run that ends between any two steps leaves a broker on which the next
+plan is the rest of this one.
 """
 
 from collections.abc import Iterator
 
 from dlxctl.model.topology import Exchange, Queue
+from dlxctl.plan import verbatim
 from dlxctl.plan.changeover import steps
 from dlxctl.plan.changes import Bind, Change, CreateExchange, CreateQueue, Mark
 from dlxctl.plan.drift import ROLES, Drift
@@ -22,6 +24,7 @@ def changes(drift: Drift) -> Iterator[Change]:
     exchanges = drift.desired.exchanges.values()
     for exchange in sorted(exchanges, key=lambda e: (e.name != owner, "alternate-exchange" in e.arguments)):
         yield from _created(exchange, drift)
+    yield from verbatim.policies(drift)
     yield from policies.first
     early = [(drift.policy_role(step.policy), step) for step in policies.early]
     for role in ROLES:
@@ -31,6 +34,7 @@ def changes(drift: Drift) -> Iterator[Change]:
             yield from _created(queue, drift)
         for queue in members:
             yield from _bound(queue, drift)
+    yield from verbatim.bindings(drift)
     yield from policies.late
 
 

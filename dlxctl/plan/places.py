@@ -17,6 +17,8 @@ def place_of(thing: BrokerObject, layout: Layout, desired: Topology) -> Place:
             return _exchange(thing.name, layout)
         case Binding():
             return _binding(thing, layout)
+        case Policy() if thing.name in layout.verbatim.policies:
+            return layout.place("verbatim", "policies", thing.name)
         case Policy():
             queues = (queue for queue in desired.queues.values() if covers(thing, queue))
             return min((_queue(queue.name, layout) for queue in queues), default=Place())
@@ -27,6 +29,8 @@ def place_of(thing: BrokerObject, layout: Layout, desired: Topology) -> Place:
 def _queue(name: str, layout: Layout) -> Place:
     if name in layout.work_queues:
         return layout.place("queues", name)
+    if name in layout.verbatim.queues:
+        return layout.place("verbatim", "queues", name)
     if name in layout.dead_letter_queues:
         return layout.place("dead_letter", name)
     for queue in layout.dead_letter_queues.values():
@@ -55,12 +59,20 @@ def _exchange(name: str, layout: Layout) -> Place:
 
 def _binding(binding: Binding, layout: Layout) -> Place:
     if binding.to_exchange:
-        return _exchange(binding.destination, layout)
+        return _exchange_binding(binding, layout)
     queue = layout.work_queues.get(binding.destination)
     for index, wanted in enumerate(queue.bindings if queue else ()):
         if _same(wanted, binding):
             return layout.place("queues", binding.destination, "bindings", index)
     return _queue(binding.destination, layout)
+
+
+def _exchange_binding(binding: Binding, layout: Layout) -> Place:
+    for index, said in enumerate(layout.verbatim.bindings):
+        ends = (said.source, said.destination, said.routing_key)
+        if ends == (binding.source, binding.destination, binding.routing_key) and said.arguments == binding.arguments:
+            return layout.place("verbatim", "bindings", index)
+    return _exchange(binding.destination, layout)
 
 
 def _same(wanted: QueueBinding, binding: Binding) -> bool:

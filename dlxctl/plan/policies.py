@@ -39,7 +39,8 @@ def standing(
 ) -> tuple[Policy, ...]:
     """The policies that are to stand: the desired ones, and for queues in `kept` what `closing` says or rules now."""
     there = ours(layout, observed).values()
-    rules = {n: policy.definition for policy in desired.policies.values() for n in names_in(policy.pattern) or ()}
+    wished = (policy for policy in desired.policies.values() if is_ours(policy, layout))
+    rules = {name: policy.definition for policy in wished for name in names_in(policy.pattern) or ()}
     for queue in kept:
         if now := winner(there, queue):
             rules[queue.name] = desired.policies.get(now.key, now).definition

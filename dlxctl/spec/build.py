@@ -1,12 +1,13 @@
 """Form -> Layout: defaults applied, times in milliseconds, names filled in. Cannot fail on a valid form."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dlxctl.model.diagnostics import Place
 from dlxctl.model.layout import (
     Backend,
     CeleryOptions,
     DeadLetterQueue,
+    ExchangeBinding,
     Ladder,
     Layout,
     Naming,
@@ -14,10 +15,12 @@ from dlxctl.model.layout import (
     PublicExchange,
     QueueBinding,
     SettingsMode,
+    Verbatim,
+    VerbatimQueue,
     WorkQueue,
 )
-from dlxctl.model.topology import QueueType
-from dlxctl.spec.model import DefaultsForm, QueueForm, TopologyForm
+from dlxctl.model.topology import Policy, QueueType
+from dlxctl.spec.model import BindingForm, DefaultsForm, QueueForm, TopologyForm, VerbatimForm
 
 
 def layout_of(form: TopologyForm, *, source: str, places: Mapping[Path, Place]) -> Layout:
@@ -38,11 +41,9 @@ def layout_of(form: TopologyForm, *, source: str, places: Mapping[Path, Place]) 
             name: DeadLetterQueue(name=name, retention_ms=q.retention, max_length=q.max_length, parking=q.parking)
             for name, q in form.dead_letter.items()
         },
-        exchanges={
-            name: PublicExchange(name=name, type=e.type, durable=e.durable, arguments=e.arguments)
-            for name, e in form.exchanges.items()
-        },
+        exchanges={name: PublicExchange(name=name, **dict(exchange)) for name, exchange in form.exchanges.items()},
         work_queues={name: _work_queue(name, queue, form.defaults) for name, queue in form.queues.items()},
+        verbatim=_verbatim(form.verbatim),
         settings=SettingsMode(form.settings),
         naming=Naming(dlx=form.naming.dlx, retry=form.naming.retry),
         celery=CeleryOptions(**dict(form.celery)),
@@ -66,9 +67,29 @@ def _work_queue(name: str, form: QueueForm, defaults: DefaultsForm) -> WorkQueue
         single_active_consumer=form.single_active_consumer,
         consumer_timeout_ms=form.consumer_timeout,
         priority=form.priority,
-        bindings=tuple(
-            QueueBinding(exchange=b.exchange, routing_key=b.routing_key, arguments=b.arguments) for b in form.bindings
-        ),
+        bindings=_bindings(form.bindings),
         tasks=tuple(form.tasks),
         arguments=form.arguments,
+    )
+
+
+def _bindings(forms: Iterable[BindingForm]) -> tuple[QueueBinding, ...]:
+    return tuple(QueueBinding(**dict(form)) for form in forms)
+
+
+def _verbatim(form: VerbatimForm) -> Verbatim:
+    return Verbatim(
+        queues={
+            name: VerbatimQueue(
+                name=name,
+                type=QueueType(queue.type),
+                durable=queue.durable,
+                auto_delete=queue.auto_delete,
+                bindings=_bindings(queue.bindings),
+                arguments=queue.arguments,
+            )
+            for name, queue in form.queues.items()
+        },
+        bindings=tuple(ExchangeBinding(**dict(binding)) for binding in form.bindings),
+        policies={name: Policy(name=name, **dict(policy)) for name, policy in form.policies.items()},
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dlxctl.model.attributes import BY_POLICY, SAFE_DELIVERY_LIMIT, Version
-from dlxctl.model.layout import DeadLetterQueue, Ladder, Layout, SettingsMode, WorkQueue
+from dlxctl.model.layout import DeadLetterQueue, Ladder, Layout, SettingsMode, VerbatimQueue, WorkQueue
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Queue, QueueType, Topology
 from dlxctl.spec.policies import Tunable, policies
 
@@ -23,10 +23,11 @@ AT_LEAST_ONCE = {"dead-letter-strategy": "at-least-once", "overflow": "reject-pu
 def expand(layout: Layout, *, version: Version = ASSUMED_VERSION) -> Topology:
     """Everything that `layout` asks of a broker of `version`; policy keys that it would refuse are left out."""
     expansion = _Expansion(layout, version)
-    objects = [*expansion.dead_letters(), *expansion.tiers(), *expansion.work()]
+    objects = [*expansion.dead_letters(), *expansion.tiers(), *expansion.work(), *expansion.verbatim()]
     marks = [mark(layout, owned) for owned in objects if isinstance(owned, Exchange | Queue)]
     owner = Exchange(name=layout.owner_exchange, type="headers", internal=True)
-    return Topology.of(layout.vhost, owner, *objects, *marks, *policies(layout.name, expansion.tunables))
+    kept = layout.verbatim.policies.values()
+    return Topology.of(layout.vhost, owner, *objects, *marks, *kept, *policies(layout.name, expansion.tunables))
 
 
 def mark(layout: Layout, owned: Exchange | Queue) -> Binding:
@@ -138,7 +139,12 @@ class _Expansion:
         """Public exchanges, work queues and the bindings between them."""
         for exchange in self.layout.exchanges.values():
             yield Exchange(
-                name=exchange.name, type=exchange.type, durable=exchange.durable, arguments=exchange.arguments
+                name=exchange.name,
+                type=exchange.type,
+                durable=exchange.durable,
+                auto_delete=exchange.auto_delete,
+                internal=exchange.internal,
+                arguments=exchange.arguments,
             )
         for queue in self.layout.work_queues.values():
             fixed: dict[str, Any] = {"x-max-priority": queue.priority} if queue.priority is not None else {}
@@ -146,13 +152,27 @@ class _Expansion:
                 fixed["x-single-active-consumer"] = True
             settings = work_settings(queue, self.layout)
             yield self._queue(queue.name, queue.type, fixed, settings, extra=queue.arguments)
-            for binding in queue.bindings:
-                yield Binding(
-                    source=binding.exchange,
-                    destination=queue.name,
-                    routing_key=binding.routing_key,
-                    arguments=binding.arguments,
-                )
+            yield from _bound(queue)
+
+    def verbatim(self) -> Iterator[BrokerObject]:
+        """What is kept as it is: queues with their bindings, bindings between exchanges."""
+        for queue in self.layout.verbatim.queues.values():
+            yield Queue(
+                name=queue.name,
+                type=queue.type,
+                durable=queue.durable,
+                auto_delete=queue.auto_delete,
+                arguments=queue.arguments,
+            )
+            yield from _bound(queue)
+        for binding in self.layout.verbatim.bindings:
+            yield Binding(
+                source=binding.source,
+                destination=binding.destination,
+                to_exchange=True,
+                routing_key=binding.routing_key,
+                arguments=binding.arguments,
+            )
 
     def _queue(
         self,
@@ -169,3 +189,13 @@ class _Expansion:
             return Queue(name=name, type=type_, arguments={**fixed, **(extra or {})})
         declared = {BY_POLICY[key].argument: value for key, value in settings.items()}
         return Queue(name=name, type=type_, arguments={**fixed, **declared, **(extra or {})})
+
+
+def _bound(queue: WorkQueue | VerbatimQueue) -> Iterator[Binding]:
+    for binding in queue.bindings:
+        yield Binding(
+            source=binding.exchange,
+            destination=queue.name,
+            routing_key=binding.routing_key,
+            arguments=binding.arguments,
+        )

@@ -18,11 +18,15 @@ from dlxctl.spec.model import (
     CeleryForm,
     DeadLetterForm,
     DefaultsForm,
+    ExchangeBindingForm,
     ExchangeForm,
     LadderForm,
     NamingForm,
+    PolicyForm,
     QueueForm,
     TopologyForm,
+    VerbatimForm,
+    VerbatimQueueForm,
 )
 from dlxctl.spec.reader import Document
 
@@ -33,6 +37,11 @@ SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("exchanges", "*"): ExchangeForm,
     ("queues", "*"): QueueForm,
     ("queues", "*", "bindings", "*"): BindingForm,
+    ("verbatim",): VerbatimForm,
+    ("verbatim", "queues", "*"): VerbatimQueueForm,
+    ("verbatim", "queues", "*", "bindings", "*"): BindingForm,
+    ("verbatim", "bindings", "*"): ExchangeBindingForm,
+    ("verbatim", "policies", "*"): PolicyForm,
     ("defaults",): DefaultsForm,
     ("naming",): NamingForm,
     ("celery",): CeleryForm,

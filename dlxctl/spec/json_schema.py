@@ -10,7 +10,7 @@ VARIABLE = {
     "description": "A variable: ${NAME} or ${NAME:-default}.",
 }
 
-NULLABLE_SECTIONS = ("retry", "dead_letter", "exchanges", "queues", "defaults", "naming", "celery")
+NULLABLE_SECTIONS = ("retry", "dead_letter", "exchanges", "queues", "verbatim", "defaults", "naming", "celery")
 NULLABLE_ENTRIES = ("dead_letter", "queues")
 """Where nothing after the colon means "all defaults" (`model.empty_when_null`)."""
 

@@ -5,9 +5,10 @@ Only form is checked here, never what refers to what. Null for a whole entry (`d
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from dlxctl.spec.scalars import DlxName, Duration, Name, Owner, Text, TierPattern, as_text
+from dlxctl.spec import rules
+from dlxctl.spec.scalars import DlxName, Duration, Name, Owner, Text, TierPattern, as_text, problem
 
 MAX_LENGTH = 2**53 - 1
 
@@ -52,12 +53,16 @@ class ExchangeForm(Section):
     """direct, fanout, topic, headers, or a plugin's x-..."""
     durable: bool = True
     """Whether it survives a restart of the broker."""
+    auto_delete: bool = False
+    """Whether it is deleted when the last thing that was bound to it goes."""
+    internal: bool = False
+    """Whether only other exchanges and dead-lettering reach it, and no publisher."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Arguments of the exchange, such as alternate-exchange, passed on as they are."""
 
 
 class BindingForm(Section):
-    """A binding of the work queue to an exchange."""
+    """A binding of the queue to an exchange."""
 
     exchange: Text
     """An exchange declared under `exchanges`, or one that RabbitMQ always has, such as amq.topic."""
@@ -94,6 +99,66 @@ class QueueForm(Section):
     """Celery task names or globs that are routed to it."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Other queue arguments (x-...), verbatim. They can never be changed on a queue that exists."""
+
+
+class VerbatimQueueForm(Section):
+    """A queue that is kept as it is, and that no worker consumes."""
+
+    type: Literal["classic", "quorum", "stream"] = "classic"
+    """Queue type; here the default is RabbitMQ's, classic."""
+    durable: bool = True
+    """Whether it survives a restart of the broker; only a classic queue may not."""
+    auto_delete: bool = False
+    """Whether it is deleted when its last consumer goes; classic only."""
+    bindings: list[BindingForm] = Field(default_factory=list)
+    """Exchanges from which it takes messages."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """Its arguments (x-...), except x-queue-type."""
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> "VerbatimQueueForm":
+        """RabbitMQ refuses any other quorum queue or stream."""
+        if self.type != "classic" and (not self.durable or self.auto_delete):
+            cause = f"a {self.type} queue is always durable, and never deleted by itself."
+            raise problem(rules.WRONG_VALUE, cause, "Remove durable and auto_delete.")
+        return self
+
+
+class ExchangeBindingForm(Section):
+    """A binding of an exchange to an exchange."""
+
+    source: Text
+    """The exchange from which messages come."""
+    destination: Text
+    """The exchange to which they go."""
+    routing_key: Text = ""
+    """The routing key, or for a topic exchange the pattern."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of the binding."""
+
+
+class PolicyForm(Section):
+    """A policy, as RabbitMQ has it."""
+
+    pattern: Annotated[str, BeforeValidator(as_text)]
+    """Regular expression that is searched in the names."""
+    apply_to: Literal["all", "queues", "exchanges", "classic_queues", "quorum_queues", "streams"] = "queues"
+    """What it is for."""
+    priority: int = 0
+    """Of the policies that match, only the one with the highest priority applies."""
+    definition: dict[str, Any]
+    """Its settings, without x-."""
+
+
+class VerbatimForm(Section):
+    """What is kept as it is, without a role in retries and dead-lettering; `dlxctl import` writes it."""
+
+    queues: dict[Name, VerbatimQueueForm] = Field(default_factory=dict)
+    """Queues that no worker consumes."""
+    bindings: list[ExchangeBindingForm] = Field(default_factory=list)
+    """Bindings between exchanges."""
+    policies: dict[Annotated[Text, Field(min_length=1)], PolicyForm] = Field(default_factory=dict)
+    """Policies, by name."""
 
 
 class DefaultsForm(Section):
@@ -154,6 +219,8 @@ class TopologyForm(Section):
     """Exchanges that applications publish to; the default exchange needs no entry."""
     queues: Annotated[Queues, BeforeValidator(empty_when_null)] = Field(default_factory=dict)
     """Work queues, by name."""
+    verbatim: Annotated[VerbatimForm, BeforeValidator(empty_when_null)] = Field(default_factory=VerbatimForm)
+    """Queues, bindings between exchanges, and policies that are kept as they are."""
     defaults: Annotated[DefaultsForm, BeforeValidator(empty_when_null)] = Field(default_factory=DefaultsForm)
     """For queues that say nothing."""
     settings: Literal["policy", "arguments"] = "policy"

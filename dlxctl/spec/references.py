@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Iterator
 
 from dlxctl.model.diagnostics import Diagnostic, Place, quoted
-from dlxctl.model.layout import Layout, WorkQueue, delay_text
+from dlxctl.model.layout import Layout, VerbatimQueue, WorkQueue, delay_text
 from dlxctl.spec import rules
 from dlxctl.spec.form import nearest
 from dlxctl.spec.model import TopologyForm
 
-PREDECLARED = frozenset({"amq.direct", "amq.fanout", "amq.topic", "amq.headers", "amq.match"})
-"""Exchanges that every vhost has."""
+PREDECLARED = frozenset(
+    {"amq.direct", "amq.fanout", "amq.topic", "amq.headers", "amq.match",
+     "amq.rabbitmq.trace", "amq.rabbitmq.event", "amq.rabbitmq.log"}
+)  # fmt: skip
+"""Exchanges that every vhost has; the last two where the broker was told to have them."""
 
 
 def check_references(form: TopologyForm, layout: Layout) -> Iterator[Diagnostic]:
@@ -19,7 +22,10 @@ def check_references(form: TopologyForm, layout: Layout) -> Iterator[Diagnostic]
     for queue in layout.work_queues.values():
         yield from _ladder_of(queue, layout)
         yield from _dead_letter_queue_of(queue, form, layout)
-        yield from _exchanges_of(queue, layout)
+        yield from _exchanges_of(queue, layout, "queues", queue.name)
+    for kept in layout.verbatim.queues.values():
+        yield from _exchanges_of(kept, layout, "verbatim", "queues", kept.name)
+    yield from _ends(layout)
     yield from _default_queue(layout)
 
 
@@ -71,14 +77,23 @@ def _dead_letter_queue_of(queue: WorkQueue, form: TopologyForm, layout: Layout) 
         yield rules.NO_SUCH_DLQ.at(place, cause, remedy)
 
 
-def _exchanges_of(queue: WorkQueue, layout: Layout) -> Iterator[Diagnostic]:
+def _exchanges_of(queue: WorkQueue | VerbatimQueue, layout: Layout, *path: str) -> Iterator[Diagnostic]:
     for index, binding in enumerate(queue.bindings):
         if binding.exchange not in layout.exchanges and binding.exchange not in PREDECLARED:
-            place = layout.place("queues", queue.name, "bindings", index, "exchange")
+            place = layout.place(*path, "bindings", index, "exchange")
             cause = (
                 f"queue {quoted(queue.name)} is bound to exchange {quoted(binding.exchange)}, which is not declared."
             )
             yield rules.NO_SUCH_EXCHANGE.at(place, cause, _remedy(binding.exchange, layout.exchanges, "exchanges"))
+
+
+def _ends(layout: Layout) -> Iterator[Diagnostic]:
+    for index, binding in enumerate(layout.verbatim.bindings):
+        for end, name in (("source", binding.source), ("destination", binding.destination)):
+            if name not in layout.exchanges and name not in PREDECLARED:
+                place = layout.place("verbatim", "bindings", index, end)
+                cause = f"the {end} of a binding is exchange {quoted(name)}, which is not declared."
+                yield rules.NO_SUCH_EXCHANGE.at(place, cause, _remedy(name, layout.exchanges, "exchanges"))
 
 
 def _default_queue(layout: Layout) -> Iterator[Diagnostic]:

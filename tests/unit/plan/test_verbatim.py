@@ -103,6 +103,6 @@ def test_mistakes_are_named(section: str, code: str) -> None:
 def test_names_are_checked_across_sections() -> None:
     """A queue has one role, and dlxctl's own names are taken."""
     text = f"{HEAD}queues: {{a: {{dead_letter: null}}}}\nverbatim:\n  queues: {{a: {{}}, celeryev.x: {{}}}}\n"
-    read = layout(text + "  policies: {dlxctl.shop.x: {pattern: a}}\n")
+    read = layout(text + "  policies: {dlxctl.shop.x: {pattern: a, definition: {max-length: 1}}}\n")
     found = [d.code for d in lint.run(read, expand(read)) if d.code in ("DLX301", "DLX303")]
     assert sorted(found) == ["DLX301", "DLX303", "DLX303"]
