@@ -79,15 +79,15 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     Attribute(
         argument="x-delayed-retry-type", policy="delayed-retry-type", kind=str, types=QUORUM, since=(4, 3),
-        policy_since=(4, 3, 1), choices=("disabled", "all", "failed", "returned"), checked=False, docs=_QQ,
+        policy_since=(4, 3), choices=("disabled", "all", "failed", "returned"), checked=False, docs=_QQ,
     ),
     Attribute(
         argument="x-delayed-retry-min", policy="delayed-retry-min", kind=int, types=QUORUM, since=(4, 3),
-        policy_since=(4, 3, 1), checked=False, docs=_QQ,
+        policy_since=(4, 3), checked=False, docs=_QQ,
     ),
     Attribute(
         argument="x-delayed-retry-max", policy="delayed-retry-max", kind=int, types=QUORUM, since=(4, 3),
-        policy_since=(4, 3, 1), checked=False, docs=_QQ,
+        policy_since=(4, 3), checked=False, docs=_QQ,
     ),
 )  # fmt: skip
 

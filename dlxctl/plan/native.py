@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from dlxctl.model.attributes import BY_POLICY
 from dlxctl.model.diagnostics import InvalidTopology, Place, Rule, quoted
 from dlxctl.model.layout import Backend, Ladder, Layout
 from dlxctl.model.server import ServerInfo
 
-NATIVE_SINCE = BY_POLICY["delayed-retry-type"].policy_since
+NATIVE_SINCE = (4, 3, 1)
 """RabbitMQ 4.3.0 has delayed retries, and knows no policy for them."""
 
 TOO_OLD = Rule(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any, assert_never
 
 from dlxctl.model.diagnostics import quoted
@@ -154,9 +154,8 @@ def _rows(walk: Walk) -> Iterator[Row]:
 
 
 def _act_text(walk: Walk, index: int, act: Act) -> str:
-    published = next(
-        (step for step in walk.steps[index:] if isinstance(step, Step) and step.kind is Kind.PUBLISHED), None
-    )
+    outcome = takewhile(lambda step: not isinstance(step, Act), walk.steps[index + 1 :])
+    published = next((step for step in outcome if isinstance(step, Step) and step.kind is Kind.PUBLISHED), None)
     match act.event:
         case Event.FAIL if published is not None:
             to = f"{_exchange(published.exchange)}, routing key {published.key}"

@@ -236,7 +236,7 @@ class AdminContract:
             admin.put_policy(longer)
 
     @pytest.mark.parametrize(
-        ("key", "since"), [("consumer-timeout", (4, 0)), ("delayed-retry-type", (4, 3, 1)), ("max-length", (3, 10))]
+        ("key", "since"), [("consumer-timeout", (4, 0)), ("delayed-retry-type", (4, 3)), ("max-length", (3, 10))]
     )
     def test_a_policy_key_is_refused_before_the_version_that_knows_it(
         self, admin: Admin, key: str, since: tuple[int, ...]
