@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from billiard.einfo import ExceptionWithTraceback
-from celery.exceptions import Reject, TimeLimitExceeded, WorkerLostError
+from celery.exceptions import MaxRetriesExceededError, Reject, TimeLimitExceeded, WorkerLostError
 from celery.utils.serialization import get_pickled_exception
 
 from dlxctl.celery.failure import Failure, Reason
@@ -16,7 +16,7 @@ from dlxctl.celery.worker.copies import place_copy
 from dlxctl.celery.worker.roads import road_from
 from dlxctl.celery.worker.signals import announce_death
 from dlxctl.celery.worker.strategy import QUEUE
-from dlxctl.celery.worker.task import RetryTask, RetryUnroutable
+from dlxctl.celery.worker.task import SPENT, RetryTask, RetryUnroutable
 
 
 def bury_request(request: Any, exc_info: Any, reason: Reason | None = None) -> bool:
@@ -86,6 +86,8 @@ def _reason(error: BaseException, retries: int, task: Any, road: Road) -> Reason
         return Reason.WORKER_LOST
     if isinstance(error, TimeLimitExceeded):
         return Reason.TIME_LIMIT
+    if isinstance(error, MaxRetriesExceededError) or getattr(error, SPENT, False):
+        return Reason.RETRIES_SPENT
     limit = task.retry_limit(road) if isinstance(task, RetryTask) else task.max_retries
     return Reason.RETRIES_SPENT if retries and limit is not None and retries >= limit else Reason.FAILED
 

@@ -8,6 +8,7 @@ Celery's own machinery: `autoretry_for`, states, signals, errbacks, `max_retries
 
 import inspect
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from celery import Task
@@ -24,6 +25,9 @@ from dlxctl.model.headers import BROKER_DEATH_HEADERS, COPY_HEADERS
 AUTOMATIC = "dlxctl_automatic"
 """Option of `retry` that marks a call made by Celery's autoretry with the defaults of this class."""
 
+
+SPENT = "dlxctl_spent"
+"""Attribute of an error after which no retry is left."""
 
 ELSEWHERE = {"queue", "exchange", "routing_key"}
 """Options of `retry` that send the message another way than back to its queue; Celery's to follow."""
@@ -115,6 +119,7 @@ class RetryTask(Task):  # type: ignore[misc]  # Celery has no types
         try:
             if self._is_spent(max_retries, road):
                 request.dlxctl_spent = True
+                _mark_spent(exc)
                 return super().retry(**given, throw=throw, max_retries=request.retries, **options)
             if road.native is not None:
                 if can_give_back(self, args, kwargs, throw, options):
@@ -152,6 +157,13 @@ class RetryTask(Task):  # type: ignore[misc]  # Celery has no types
                 return super().retry(exc=exc, throw=False, producer=producer, **{**options, **routing})
         except (Reject, OperationalError) as error:
             _give_up(tier, queue, getattr(error, "reason", error), exc)
+
+
+def _mark_spent(error: BaseException | None) -> None:
+    """Tell the main process, which does not know a limit that was given to `retry`; attributes are pickled."""
+    if error is not None:
+        with suppress(AttributeError):  # a class with slots
+            setattr(error, SPENT, True)
 
 
 def _give_up(tier: Tier, queue: str, why: Any, failure: BaseException | None) -> NoReturn:
