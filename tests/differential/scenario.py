@@ -6,9 +6,8 @@ is a value of `Settle`. After the last slot there are `QUIET` seconds of silence
 """
 
 import json
+import random
 from typing import Any
-
-from hypothesis import strategies as st
 
 from dlxctl.model.topology import Binding, Exchange, Policy, Queue, QueueType, Topology
 
@@ -44,97 +43,93 @@ def topology_of(data: Data) -> Topology:
     )
 
 
-def scenarios() -> st.SearchStrategy[Data]:
+def scenario(chance: random.Random) -> Data:
     """Any scenario that a broker of every version takes."""
-    return st.builds(
-        lambda exchanges, queues, bindings, operations: {
-            "exchanges": exchanges,
-            "queues": [queue for queue, _ in queues],
-            "policies": [policy for _, policies in queues for policy in policies],
-            "bindings": bindings,
-            "operations": operations,
-        },
-        st.tuples(*map(_exchange, EXCHANGES)).map(list),
-        st.tuples(*map(_queue, QUEUES)).map(list),
-        st.lists(_binding(), max_size=6),
-        st.tuples(
-            _publish(), st.lists(st.one_of(_publish(), _get(), _get(), st.just(["wait"])), min_size=2, max_size=7)
-        ).map(lambda drawn: [drawn[0], *drawn[1]]),
-    )
+    queues = [_queue(name, chance) for name in QUEUES]
+    more = [_publish(chance) if chance.random() < 0.3 else _get(chance) for _ in range(chance.randint(2, 7))]
+    return {
+        "exchanges": [_exchange(name, chance) for name in EXCHANGES],
+        "queues": [queue for queue, _ in queues],
+        "policies": [policy for _, policies in queues for policy in policies],
+        "bindings": [_binding(chance) for _ in range(chance.randint(0, 7))],
+        "operations": [_publish(chance), *([["wait"]] if chance.random() < 0.2 else []), *more],
+    }
 
 
 def _exchanges(data: Data) -> set[str]:
     return {name for name, _, _ in data["exchanges"]}
 
 
-def _exchange(name: str) -> st.SearchStrategy[list[Any]]:
+def _exchange(name: str, chance: random.Random) -> list[Any]:
     others = [other for other in (*EXCHANGES, "S.missing") if other != name]
-    alternate = st.sampled_from(others).map(lambda other: {"alternate-exchange": other})
-    types = st.sampled_from(["direct", "fanout", "topic", "headers"])
-    return st.tuples(st.just(name), types, st.just({}) | st.just({}) | alternate).map(list)
+    alternate = {"alternate-exchange": chance.choice(others)} if chance.random() < 0.35 else {}
+    return [name, chance.choice(["direct", "fanout", "topic", "headers"]), alternate]
 
 
-def _binding() -> st.SearchStrategy[list[Any]]:
-    keys = st.sampled_from((*KEYS, "S.k.*", "S.k.#", "#", "*.q1", ""))
-    reasons = st.sampled_from(["rejected", "expired", "maxlen", "delivery_limit"])
-    arguments = st.one_of(
-        st.just({}),
-        st.just({}),
-        st.sampled_from(["all", "any"]).map(lambda match: {"x-match": match, "h": "1", "x-first-death-queue": "S.q0"}),
-        reasons.map(lambda reason: {"x-match": "all-with-x", "x-first-death-reason": reason}),
-        reasons.map(lambda reason: {"x-match": "any-with-x", "x-last-death-reason": reason, "h": "1"}),
-    )
-    return st.tuples(st.sampled_from(EXCHANGES), st.sampled_from((*QUEUES, *EXCHANGES)), keys, arguments).map(list)
+def _binding(chance: random.Random) -> list[Any]:
+    key = chance.choice((*KEYS, "S.k.*", "S.k.#", "#", "*.q1", ""))
+    reason = chance.choice(["rejected", "expired", "maxlen", "delivery_limit"])
+    arguments: dict[str, str] = chance.choice([
+        {}, {},
+        {"x-match": chance.choice(["all", "any"]), "h": "1", "x-first-death-queue": "S.q0"},
+        {"x-match": "all-with-x", "x-first-death-reason": reason},
+        {"x-match": "any-with-x", "x-last-death-reason": reason, "h": "1"},
+    ])  # fmt: skip
+    return [chance.choice(EXCHANGES), chance.choice((*QUEUES, *EXCHANGES)), key, arguments]
 
 
-@st.composite
-def _queue(draw: st.DrawFn, name: str) -> tuple[list[Any], list[Any]]:
+def _queue(name: str, chance: random.Random) -> tuple[list[Any], list[Any]]:
     """A queue, and a policy for it or none; settings are arguments or in the policy."""
-    type_ = draw(st.sampled_from(["classic", "quorum"]))
-    settings = draw(_settings(type_))
-    by_policy = {key: value for key, value in settings.items() if draw(st.integers(0, 3)) == 0 and value != -1}
+    type_ = chance.choice(["classic", "quorum"])
+    settings = _settings(type_, chance)
+    by_policy = {
+        key: value
+        for key, value in settings.items()
+        if chance.random() < 0.25 and value != -1 and not key.startswith("delayed")
+    }
     arguments = {f"x-{key}": value for key, value in settings.items() if key not in by_policy}
     for key in ("message-ttl", "max-length", "delivery-limit"):
-        if f"x-{key}" in arguments and by_policy and draw(st.integers(0, 4)) == 0:
-            by_policy[key] = draw(st.sampled_from(TTLS) if key == "message-ttl" else st.integers(1, 3))
+        if f"x-{key}" in arguments and by_policy and chance.random() < 0.3:
+            by_policy[key] = chance.choice(TTLS) if key == "message-ttl" else chance.randint(1, 3)
     if "x-dead-letter-exchange" not in arguments and "x-dead-letter-routing-key" in arguments:
         by_policy["dead-letter-routing-key"] = arguments.pop("x-dead-letter-routing-key")
-    if by_policy and draw(st.integers(0, 9)) == 0:  # void: a key that the type does not know
+    if by_policy and chance.random() < 0.1:  # void: a key that the type does not know
         by_policy |= {"queue-mode": "lazy"} if type_ == "quorum" else {"delivery-limit": 3}
     policies = [[f"{name}.p", f"^{name}$", 5, by_policy]] if by_policy else []
     return [name, type_, arguments], policies
 
 
-@st.composite
-def _settings(draw: st.DrawFn, type_: str) -> dict[str, Any]:
+def _settings(type_: str, chance: random.Random) -> dict[str, Any]:
     """Settings by policy key."""
     quorum = type_ == "quorum"
     settings: dict[str, Any] = {}
-    if draw(st.integers(0, 9)) < 9:
-        settings["dead-letter-exchange"] = draw(st.sampled_from(("", "", *EXCHANGES, *EXCHANGES, "S.missing")))
-        if draw(st.integers(0, 9)) < 7:
-            settings["dead-letter-routing-key"] = draw(st.sampled_from(KEYS))
-        if quorum and draw(st.booleans()):
-            settings["dead-letter-strategy"] = draw(st.sampled_from(["at-least-once", "at-least-once", "at-most-once"]))
-    if draw(st.integers(0, 9)) < 4:
-        settings["message-ttl"] = draw(st.sampled_from(TTLS))
-    if draw(st.integers(0, 9)) < 3:
-        settings["max-length"] = draw(st.integers(0, 2))
-    if settings.get("dead-letter-strategy") == "at-least-once" or draw(st.integers(0, 9)) < 3:
+    if chance.random() < 0.9:
+        settings["dead-letter-exchange"] = chance.choice(("", "", *EXCHANGES, *EXCHANGES, "S.missing"))
+        if chance.random() < 0.7:
+            settings["dead-letter-routing-key"] = chance.choice(KEYS)
+        if quorum and chance.random() < 0.5:
+            settings["dead-letter-strategy"] = chance.choice(["at-least-once", "at-least-once", "at-most-once"])
+    if chance.random() < 0.4:
+        settings["message-ttl"] = chance.choice(TTLS)
+    if chance.random() < 0.3:
+        settings["max-length"] = chance.randint(0, 2)
+    if settings.get("dead-letter-strategy") == "at-least-once" or chance.random() < 0.3:
         choices = ["reject-publish"] * 3 + ["drop-head"] + ([] if quorum else ["reject-publish-dlx"])
-        settings["overflow"] = draw(st.sampled_from(choices))
-    if quorum and draw(st.booleans()):
-        settings["delivery-limit"] = draw(st.sampled_from([0, 1, 1, 2, -1]))
+        settings["overflow"] = chance.choice(choices)
+    if quorum and chance.random() < 0.5:
+        settings["delivery-limit"] = chance.choice([0, 1, 1, 2, -1])
+    if quorum and chance.random() < 0.15:
+        settings |= {"delayed-retry-type": chance.choice(["all", "failed", "returned"]), "delayed-retry-min": 620}
     return settings
 
 
-def _publish() -> st.SearchStrategy[list[Any]]:
-    headers = st.sampled_from([{}, {}, {"h": "1"}])
-    expiration = st.sampled_from((None, None, None, *TTLS))
-    to_queue = st.tuples(st.just("publish"), st.just(""), st.sampled_from(QUEUES), headers, expiration)
-    to_exchange = st.tuples(st.just("publish"), st.sampled_from(EXCHANGES), st.sampled_from(KEYS), headers, expiration)
-    return st.one_of(to_queue, to_queue, to_exchange).map(list)
+def _publish(chance: random.Random) -> list[Any]:
+    headers = chance.choice([{}, {}, {"h": "1"}])
+    expiration = chance.choice((None, None, None, *TTLS))
+    if chance.random() < 0.65:
+        return ["publish", "", chance.choice(QUEUES), headers, expiration]
+    return ["publish", chance.choice(EXCHANGES), chance.choice(KEYS), headers, expiration]
 
 
-def _get() -> st.SearchStrategy[list[Any]]:
-    return st.tuples(st.just("get"), st.sampled_from(QUEUES), st.sampled_from(HOWS)).map(list)
+def _get(chance: random.Random) -> list[Any]:
+    return ["get", chance.choice(QUEUES), chance.choice(HOWS)]
