@@ -29,7 +29,6 @@ _OPERATORS = "columns=name,operator_policy"
 _DEPTHS = (
     "columns=name,messages_ready,messages_unacknowledged,messages_dlx,messages_delayed,consumers,message_stats.publish"
 )
-_UNACKNOWLEDGED = "messages_unacknowledged"
 
 
 class Management:
@@ -64,12 +63,6 @@ class Management:
             )
 
         return self._understood(build, "read")
-
-    def unacknowledged(self) -> dict[str, int]:
-        """Messages that consumers hold, by queue; up to 10 s old, and a new queue is not in it (facts 11.3)."""
-        rows = self._rows("queues", query=f"columns=name,{_UNACKNOWLEDGED}")
-        told = (row for row in rows if isinstance(row.get(_UNACKNOWLEDGED), int))
-        return self._understood(lambda: {str(row["name"]): int(row[_UNACKNOWLEDGED]) for row in told}, "queues")
 
     def depths(self) -> Mapping[str, Depth]:
         """Of every queue in one call; up to 11 s behind (measured)."""

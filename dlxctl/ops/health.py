@@ -6,7 +6,7 @@ delivery limit (facts 3.1); a process that asks again and again keeps one `Ages`
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,6 +18,7 @@ from dlxctl.broker.management import Management
 from dlxctl.broker.raw_link import RawLink
 from dlxctl.errors import BrokerRefused, BrokerUnavailable
 from dlxctl.model.attributes import SAFE_DELIVERY_LIMIT
+from dlxctl.model.depth import Depth
 from dlxctl.model.headers import DELIVERY_COUNT
 from dlxctl.model.layout import Layout
 from dlxctl.ops.look import letters
@@ -43,8 +44,10 @@ class Role(StrEnum):
 class QueueHealth:
     """One queue now. `ready` and `consumers` are exact, and None where there is no such queue.
 
-    `unacked`: messages that workers hold; seconds old, None where the management API does not tell. `oldest_s`: seconds
-    since the oldest message died; None for queues other than dead-letter and parking queues, and where nobody knows.
+    `unacked`: messages that workers hold. `elsewhere`: messages that nobody can have now, because the queue itself
+    delays them (`backend: native`) or because they are on the way to a dead-letter queue; when that number stays, they
+    cannot get there. Both are seconds old, and None where the management API does not tell. `oldest_s`: seconds since
+    the oldest message died; None for queues other than dead-letter and parking queues, and where nobody knows.
     """
 
     name: str
@@ -52,6 +55,7 @@ class QueueHealth:
     ready: int | None
     consumers: int | None
     unacked: int | None = None
+    elsewhere: int | None = None
     oldest_s: float | None = None
 
 
@@ -124,13 +128,13 @@ def read_health(access: Access, layout: Layout, *, ages: Ages | None = None) -> 
     """
     management, ages = Management(access), ages or Ages()
     roles = dict(_roles(layout))
-    unacked, remarks = _unacknowledged(management)
+    depths, remarks = _depths(management)
     with closing(RawLink(access, purpose=f"health {layout.name}")) as link:
         counts = queue_counts(link.connection, roles)
         for name, role in roles.items():
             if role in (Role.DEAD_LETTER, Role.PARKING):
                 remarks += _note_age(link, name, counts[name], layout, management, ages)
-    queues = (_health(name, role, counts[name], unacked.get(name), ages) for name, role in roles.items())
+    queues = (_health(name, role, counts[name], depths.get(name, Depth()), ages) for name, role in roles.items())
     return Health(queues=tuple(queues), remarks=tuple(dict.fromkeys(remarks)))
 
 
@@ -142,9 +146,9 @@ def _roles(layout: Layout) -> Iterator[tuple[str, Role]]:
     yield from ((name, Role.PARKING) for name in dict.fromkeys(filter(None, parked)))
 
 
-def _unacknowledged(management: Management) -> tuple[dict[str, int], list[str]]:
+def _depths(management: Management) -> tuple[Mapping[str, Depth], list[str]]:
     try:
-        return management.unacknowledged(), []
+        return management.depths(), []
     except (BrokerUnavailable, BrokerRefused) as error:
         return {}, [f"The management API did not help ({error.what}), so what workers hold is not known."]
 
@@ -166,12 +170,13 @@ def _note_age(
     return list(found.remarks)
 
 
-def _health(name: str, role: Role, counts: Counts | None, unacked: int | None, ages: Ages) -> QueueHealth:
+def _health(name: str, role: Role, counts: Counts | None, depth: Depth, ages: Ages) -> QueueHealth:
     return QueueHealth(
         name=name,
         role=role,
         ready=counts.ready if counts else None,
         consumers=counts.consumers if counts else None,
-        unacked=unacked,
+        unacked=depth.unacknowledged,
+        elsewhere=depth.elsewhere,
         oldest_s=ages.oldest_s(name),
     )

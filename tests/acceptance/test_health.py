@@ -77,6 +77,20 @@ def test_every_queue_of_the_file_is_counted_exactly(reach: Access, layout: Layou
         wait_until(lambda: of(read_health(reach, layout), "orders").unacked == 1, 40, pause=1)
 
 
+def test_what_cannot_get_into_its_dead_letter_queue_is_seen(reach: Access, layout: Layout, url: str) -> None:
+    """A quorum queue keeps such messages, which no count of ready ones shows."""
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        channel = connection.channel()
+        for exchange in ("dlx", "dlx.unrouted"):
+            channel.exchange_delete(exchange)
+        publish(url, "orders", b"1")
+        wait_until(lambda: of(read_health(reach, layout), "orders").ready == 1)
+        method, _, _ = channel.basic_get("orders")
+        channel.basic_reject(method.delivery_tag, requeue=False)
+        wait_until(lambda: of(read_health(reach, layout), "orders").elsewhere == 1, 40, pause=1)
+        assert of(read_health(reach, layout), "orders").ready == 0
+
+
 def test_the_age_is_that_of_the_oldest_dead_letter(reach: Access, layout: Layout, url: str) -> None:
     """The oldest death counts, wherever in the queue it lies; a message that tells no time has none."""
     now = int(time.time())
