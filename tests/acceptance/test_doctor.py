@@ -1,6 +1,7 @@
 """`dlxctl doctor` as a process, on real brokers, with the app of the shop and with apps that are wrong."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -36,9 +37,14 @@ def shop(broker: RunningBroker, vhost: str, url: str, tmp_path: Path) -> Shop:
 
 def doctor(shop: Shop, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in the shop's directory."""
+    return run(shop.directory, *arguments, **shop.environment | environment)
+
+
+def run(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in any directory."""
     command = [str(Path(sys.executable).parent / "dlxctl"), "doctor", *arguments]
-    variables = {"PATH": "/usr/bin:/bin", "NO_COLOR": "1"} | shop.environment | environment
-    return subprocess.run(command, cwd=shop.directory, env=variables, capture_output=True, text=True, timeout=120)
+    variables = os.environ | {"NO_COLOR": "1"} | environment
+    return subprocess.run(command, cwd=directory, env=variables, capture_output=True, text=True, timeout=120)
 
 
 def report(shop: Shop, *arguments: str) -> dict[str, Any]:
@@ -91,43 +97,54 @@ def test_what_doctor_calls_refused_ends_a_real_worker(shop: Shop) -> None:
         pass
 
 
-def test_an_app_that_cannot_be_imported_is_shown_with_its_traceback(shop: Shop) -> None:
+def test_an_app_that_cannot_be_imported_is_shown_with_its_traceback(tmp_path: Path) -> None:
     """Exit 2, the last lines, where to start doctor, and no password."""
-    (shop.directory / "broken.py").write_text('url = "amqp://me:hunter2@host"\nraise RuntimeError(f"no {url}")\n')
-    done = doctor(shop, "-A", "broken")
+    (tmp_path / "broken.py").write_text('url = "amqp://me:hunter2@host"\nraise RuntimeError(f"no {url}")\n')
+    done = run(tmp_path, "-A", "broken")
     assert (done.returncode, done.stdout) == (2, "")
     assert "RuntimeError: no amqp://me:***@host" in done.stderr
     assert 'broken.py", line 2' in done.stderr
     assert "hunter2" not in done.stderr
-    missing = doctor(shop, "-A", "nowhere.to.be.found")
+    missing = run(tmp_path, "-A", "nowhere.to.be.found")
     assert (missing.returncode, missing.stdout) == (2, "")
     assert "No module named 'nowhere'" in missing.stderr
 
 
-def test_an_app_that_ends_its_process_is_no_riddle(shop: Shop) -> None:
+def test_an_app_that_ends_its_process_is_no_riddle(tmp_path: Path) -> None:
     """Not even os._exit leaves doctor without an answer."""
-    (shop.directory / "quits.py").write_text("import os\nos._exit(7)\n")
-    done = doctor(shop, "-A", "quits")
+    (tmp_path / "quits.py").write_text("import os\nos._exit(7)\n")
+    done = run(tmp_path, "-A", "quits")
     assert (done.returncode, done.stdout) == (2, "")
     assert "exit code 7" in done.stderr
+
+
+def test_an_app_that_leaves_threads_behind_is_not_waited_for(tmp_path: Path) -> None:
+    """What it prints is not lost either."""
+    (tmp_path / "busy.py").write_text(
+        "import threading\nfrom celery import Celery\napp = Celery('busy')\nprint('still here')\n"
+        "threading.Thread(target=threading.Event().wait).start()\n"
+    )
+    done = run(tmp_path, "-A", "busy", "--offline")
+    assert "no tasks of its own" in done.stdout
+    assert "still here" in done.stderr
 
 
 @pytest.mark.parametrize(("example", "name"), [("django", "shop"), ("fastapi", "shop")])
 def test_the_examples_have_no_findings(example: str, name: str) -> None:
     """Django's settings with their prefix, autodiscovered tasks, and a plain app; judged by their files."""
-    command = [str(Path(sys.executable).parent / "dlxctl"), "doctor", "-A", name, "--offline"]
-    done = subprocess.run(command, cwd=ROOT / "examples" / example, capture_output=True, text=True, timeout=60)
+    done = run(ROOT / "examples" / example, "-A", name, "--offline")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every failure reaches the dead-letter queue" in done.stdout
 
 
-def test_without_a_broker_it_says_so_unless_it_was_not_to_ask(shop: Shop) -> None:
-    """Exit 6; --offline judges by the file."""
+def test_without_a_broker_it_says_so_unless_it_was_not_to_ask(tmp_path: Path) -> None:
+    """Exit 6; --offline judges by the app, and cannot probe."""
+    (tmp_path / "small.py").write_text("from celery import Celery\napp = Celery('small')\n")
     nowhere = {"DLXCTL_URL": "amqp://127.0.0.1:1/", "DLXCTL_MANAGEMENT_URL": "http://127.0.0.1:1"}
-    done = doctor(shop, "-A", "app", **nowhere)
+    done = run(tmp_path, "-A", "small", **nowhere)
     assert (done.returncode, done.stdout) == (6, "")
-    assert doctor(shop, "-A", "app", "--offline", **nowhere).returncode == 0
-    assert doctor(shop, "-A", "app", "--offline", "--probe").returncode == 2
+    assert run(tmp_path, "-A", "small", "--offline", **nowhere).returncode == 4
+    assert run(tmp_path, "-A", "small", "--offline", "--probe").returncode == 2
 
 
 def test_a_probe_goes_through_a_real_worker_and_is_taken_out_again(shop: Shop) -> None:

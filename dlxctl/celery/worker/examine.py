@@ -51,6 +51,7 @@ def apart(work: Callable[[], dict[str, Any]]) -> None:
         answer = {"error": f"{type(error).__name__}: {error}", "traceback": lines[-TRACEBACK_LINES:]}
     json.dump(answer, answers, default=str)
     answers.close()
+    sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # whatever the app has started, such as threads, is not waited for
 
