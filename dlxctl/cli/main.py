@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "apply": "Make the broker what the file says.",
     "migrate": "Show or revert migrations, which apply --allow migrate carries out.",
     "destroy": "Delete all that a topology owns on the broker.",
+    "permissions": "Print what each user needs on the broker.",
     "celery": "Generate the Celery configuration module.",
     "doctor": "Tell which failures of a Celery app's tasks reach their dead-letter queue.",
     "trace": "Walk a failing message through the topology, without a broker.",
