@@ -29,7 +29,7 @@ faults: export DLXCTL_FAULT_SEED := $(SEED)
 faults: export DLXCTL_FAULTS_RESULTS := $(FAULT_RESULTS)
 faults: setup
 	@mkdir -p $(dir $(FAULT_RESULTS)) && rm -f $(FAULT_RESULTS)
-	@$(PY) -m pytest tests/faults tests/acceptance/test_doctor_matrix.py $(ARGS)
+	@$(PY) -m pytest tests/faults tests/differential tests/acceptance/test_doctor_matrix.py $(ARGS)
 	@$(PY) -m tests.faults.tally $(FAULT_RESULTS) $(SEED)
 
 # N= messages, RUNS=, SIZES= octets, TYPES=, WAYS=, WHAT=speed,startup,memory: docs/benchmarks.md

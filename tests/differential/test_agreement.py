@@ -9,6 +9,8 @@ import os
 import random
 from itertools import islice
 
+import pytest
+
 from dlxctl.sim.versions import nearest
 from tests.brokers import RunningBroker
 from tests.differential.compare import compare
@@ -21,6 +23,7 @@ SEED = os.environ.get("DLXCTL_FAULT_SEED", "1")
 WANTED, BATCH = (500 if FULL else 50), 55
 
 
+@pytest.mark.timeout(3600 if FULL else 300)
 def test_generated_scenarios_end_as_the_model_says(broker: RunningBroker, vhost: str) -> None:
     """Where each message is, its death history, what was refused and what is stuck: the same on both."""
     told, wrong = 0, []
