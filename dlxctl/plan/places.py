@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from dlxctl.model.diagnostics import Place
-from dlxctl.model.layout import Layout, QueueBinding
+from dlxctl.model.layout import Backend, Layout, QueueBinding
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Policy, Queue, Topology
 from dlxctl.plan.coverage import covers
 
@@ -42,7 +42,7 @@ def _queue(name: str, layout: Layout) -> Place:
 def _tier(name: str, layout: Layout) -> Place:
     for ladder in layout.ladders.values():
         for index, delay_ms in enumerate(ladder.delays_ms):
-            if layout.naming.tier(delay_ms) == name:
+            if ladder.backend is Backend.TIERS and layout.naming.tier(delay_ms) == name:
                 return layout.place("retry", ladder.name, "delays", index)
     return Place()
 

@@ -6,6 +6,7 @@ from dlxctl.broker.memory_admin import MemoryAdmin
 from dlxctl.model.diagnostics import InvalidTopology
 from dlxctl.model.topology import Topology
 from dlxctl.ops.apply import apply
+from dlxctl.plan.changes import CreateQueue
 from dlxctl.render.plan import plan_lines
 from dlxctl.render.plan_json import plan_json
 from tests.unit.plan.layouts import applied, layout, plan_on
@@ -67,3 +68,10 @@ def test_plan_says_which_backend_and_why() -> None:
     assert [(each["ladder"], each["backend"], each["why"]["line"]) for each in plan_json(plan)["retries"]] == [
         ("native", "native", 4), ("tiers", "tiers", 5),
     ]  # fmt: skip
+
+
+def test_a_tier_is_asked_for_by_the_ladder_that_has_tiers() -> None:
+    """A native ladder with the same delay asks for none."""
+    plan = plan_on(MemoryAdmin(version=(4, 3, 6)), layout(NATIVE))
+    [tier] = [c for c in plan.changes if isinstance(c, CreateQueue) and c.queue.name == "retry.1m"]
+    assert tier.why.line == 5
