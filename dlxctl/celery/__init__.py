@@ -6,7 +6,15 @@ setup(app, "topology.yaml")
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dlxctl.celery.worker.configure import setup
+    from dlxctl.celery.worker.idempotent import idempotent
+    from dlxctl.celery.worker.signals import task_dead_lettered, task_retry_scheduled
+    from dlxctl.celery.worker.task import RetryTask
+
+__all__ = ["RetryTask", "idempotent", "setup", "task_dead_lettered", "task_retry_scheduled"]
 
 WORKER_SIDE = {
     "RetryTask": "dlxctl.celery.worker.task",

@@ -43,8 +43,9 @@ class DelayingConsumer(CeleryConsumer):  # type: ignore[misc]  # Celery has no t
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """The body cannot be decoded or decompressed. Celery acknowledges it."""
+        after = super().on_decode_error
         reason = Reason.NOT_ACCEPTED if isinstance(exc, ContentDisallowed) else Reason.UNDECODABLE
-        self._bury(message, reason, exc, lambda: super(DelayingConsumer, self).on_decode_error(message, exc))
+        self._bury(message, reason, exc, lambda: after(message, exc))
 
     def on_unknown_message(self, body: Any, message: Any) -> None:
         """It is no task message at all."""
@@ -58,9 +59,8 @@ class DelayingConsumer(CeleryConsumer):  # type: ignore[misc]  # Celery has no t
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
         """The task is there, and its message makes no sense."""
-        after, reason = super().on_invalid_task, Reason.MALFORMED
-        if isinstance(exc, ContentDisallowed):
-            reason = Reason.NOT_ACCEPTED
+        after = super().on_invalid_task
+        reason = Reason.NOT_ACCEPTED if isinstance(exc, ContentDisallowed) else Reason.MALFORMED
         self._bury(message, reason, exc, lambda: after(body, message, exc))
 
     def _bury(self, message: Any, reason: Reason, error: Any, celerys_way: Callable[[], None]) -> None:
