@@ -27,7 +27,7 @@ EXIT_MEANINGS: dict[ExitCode, str] = {
     ExitCode.ERROR: "error",
     ExitCode.USAGE: "wrong usage, or an invalid topology file",
     ExitCode.CHANGES: "changes pending (`plan --exit-code`, `celery --check`)",
-    ExitCode.PARTIAL: "partly done: some messages held, some changes not made; the report says which; or findings (`doctor`)",
+    ExitCode.PARTIAL: "partly done: messages held, changes not made (the report says which); findings (`doctor`)",
     ExitCode.REFUSED: "refused for safety: names the hazard and the flag that allows it",
     ExitCode.UNAVAILABLE: "broker unreachable, blocked or timed out: try again",
     ExitCode.LOCKED: "another run holds the lock",
