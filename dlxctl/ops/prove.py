@@ -5,25 +5,28 @@ from itertools import islice
 
 from dlxctl.celery.road import road_of
 from dlxctl.model.diagnostics import MOST_REPORTED, Diagnostic, Place
-from dlxctl.model.layout import Layout, WorkQueue
+from dlxctl.model.layout import Layout
 from dlxctl.model.topology import Topology
 from dlxctl.render.trace import cause_of, remedy_for
-from dlxctl.sim.prove import Finding, drops_failures, leads_nowhere, prove, resting, work_queues
+from dlxctl.sim.prove import Finding, dead_letters, drops_failures, leads_nowhere, prove, resting, work_queues
 from dlxctl.sim.versions import RELEASES, Release
 from dlxctl.sim.walk import Retries
 from dlxctl.spec.expand import expand
 
 
 def of_layout(layout: Layout) -> tuple[Diagnostic, ...]:
-    """What can become of the messages of each work queue of a file that has a dead-letter road."""
+    """What can become of the messages of each queue of a file that dead-letters; `dead_letter: null` is DLX313."""
     native = any(layout.native_ladder(queue) for queue in layout.work_queues.values())
-    work = {name: retries_of(layout, queue) for name, queue in layout.work_queues.items() if _has_road(queue)}
     found: list[Finding] = []
     for release in RELEASES:
-        if release.delayed_retry or not native:  # an older broker is refused such a file
-            rests = frozenset(layout.dead_letter_queues)
-            found += islice(prove(topology_on(layout, release), release, work, rests), MOST_REPORTED)
-    return tuple(_diagnostics(found, lambda subject: layout.place("queues", subject)))
+        if native and not release.delayed_retry:
+            continue  # such a broker is refused the file
+        topology = topology_on(layout, release)
+        roads = [name for name in work_queues(topology, release) if name in layout.verbatim.queues]
+        roads += [name for name in layout.work_queues if dead_letters(topology, name, release)]
+        work = {name: retries_in(layout, name) for name in roads}
+        found += islice(prove(topology, release, work, rests_in(layout, topology, release)), MOST_REPORTED)
+    return tuple(_diagnostics(found, lambda subject: _place(layout, subject)))
 
 
 def of_definitions(topology: Topology) -> tuple[Diagnostic, ...]:
@@ -42,17 +45,25 @@ def topology_on(layout: Layout, release: Release) -> Topology:
     return expand(layout, version=release.version)
 
 
-def retries_of(layout: Layout, queue: WorkQueue) -> Retries:
-    """What RetryTask does with the failures of a work queue, as the model needs it."""
-    road = road_of(layout, queue)
+def rests_in(layout: Layout, topology: Topology, release: Release) -> frozenset[str]:
+    """The last stops of a file: its dead-letter queues, and every queue that does not dead-letter."""
+    return frozenset(layout.dead_letter_queues) | resting(topology, release)
+
+
+def retries_in(layout: Layout, name: str) -> Retries | None:
+    """What RetryTask does with the failures of a work queue, as the model needs it; None for another queue."""
+    if name not in layout.work_queues:
+        return None
+    road = road_of(layout, layout.work_queues[name])
     exchanges = tuple(tier.exchange for tier in road.tiers)
     native = road.native is not None
     return Retries(exchanges=exchanges, attempts=road.attempts, native=native, dlx=road.dlx, key=road.dead_letter)
 
 
-def _has_road(queue: WorkQueue) -> bool:
-    """Whether failures are to go anywhere; `dead_letter: null` was said and is DLX313."""
-    return queue.dead_letter is not None or "x-dead-letter-exchange" in queue.arguments
+def _place(layout: Layout, subject: str) -> Place:
+    if subject in layout.verbatim.queues:
+        return layout.place("verbatim", "queues", subject)
+    return layout.place("dead_letter" if subject in layout.dead_letter_queues else "queues", subject)
 
 
 def _diagnostics(found: Iterable[Finding], place: Callable[[str], Place]) -> Iterator[Diagnostic]:

@@ -9,7 +9,7 @@ from dlxctl.errors import UsageError
 from dlxctl.model.layout import Layout
 from dlxctl.model.topology import Topology
 from dlxctl.ops.definitions import topology_of
-from dlxctl.ops.prove import retries_of, topology_on
+from dlxctl.ops.prove import rests_in, retries_in, topology_on
 from dlxctl.ops.topology_file import read_layout, read_text
 from dlxctl.sim.prove import resting
 from dlxctl.sim.settings import settings_of
@@ -35,13 +35,12 @@ class Subject:
 
     def retries(self, queue: str) -> Retries | None:
         """What RetryTask does with the failures of a work queue."""
-        if self.layout is None or queue not in self.layout.work_queues:
-            return None
-        return retries_of(self.layout, self.layout.work_queues[queue])
+        return retries_in(self.layout, queue) if self.layout is not None else None
 
     def rests(self, release: Release) -> frozenset[str]:
-        """The last stops: the dead-letter queues of the file, or the queues that do not dead-letter."""
-        return frozenset(self.layout.dead_letter_queues) if self.layout else resting(self.topology(release), release)
+        """The last stops: the dead-letter queues of the file, and the queues that do not dead-letter."""
+        topology = self.topology(release)
+        return rests_in(self.layout, topology, release) if self.layout else resting(topology, release)
 
 
 def subject(path: Path, environment: Mapping[str, str], vhost: str | None = None) -> Subject:
@@ -75,9 +74,7 @@ def script(text: str) -> tuple[Turn, ...]:
     for part in text.split(","):
         found = _TURN.fullmatch(part.strip())
         if found is None or found[1] not in tuple(Event):
-            raise UsageError(
-                f"{part.strip()!r} is not an event", remedy=f"Events: {', '.join(Event)}; fail*5, crash*."
-            )
+            raise UsageError(f"{part.strip()!r} is not an event", remedy=f"Events: {', '.join(Event)}; fail*5, crash*.")
         times = 1 if found[2] is None else int(found[2]) if found[2] else None
         turns.append(Turn(Event(found[1]), times))
     return tuple(turns)

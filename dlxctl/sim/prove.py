@@ -55,6 +55,12 @@ def resting(topology: Topology, release: Release) -> frozenset[str]:
     return frozenset(queue.name for queue in queues if settings_of(topology, queue, release).dlx is None)
 
 
+def dead_letters(topology: Topology, name: str, release: Release) -> bool:
+    """Whether the queue `name` does."""
+    queue = topology.queue(name)
+    return queue is not None and settings_of(topology, queue, release).dlx is not None
+
+
 def prove(
     topology: Topology, release: Release, work: Mapping[str, Retries | None], rests: frozenset[str]
 ) -> Iterator[Finding]:
