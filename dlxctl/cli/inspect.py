@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from dlxctl.cli.dead_letters import layout_of, linked, looked, queue_options, safely, way
+from dlxctl.cli.dead_letters import Looking, layout_of, linked, looked, queue_options, safely, way
 from dlxctl.cli.options import connection_options, format_option
 from dlxctl.cli.selection import selection_of, selection_options
-from dlxctl.errors import NotFound
+from dlxctl.errors import Interrupted, NotFound
 from dlxctl.ops.look import MOST_UNACKNOWLEDGED
 from dlxctl.ops.look_around import Looked, Wanted, seeing
 from dlxctl.ops.situation import Situation
@@ -61,9 +61,14 @@ def command(
             if selection.matches(letter, found.around.rules):
                 shown.take(letter)
 
-        seen = looked(link, wanted, found, seeing(see))
+        seen = looked(link, wanted, found, Looking(judge=seeing(see)))
     shown.end()
-    _talk(queue, seen, shown, selection)
+    if seen.interrupted:
+        raise Interrupted(
+            f"interrupted after {seen.looked.tally.judged:,} messages of {queue!r}",
+            remedy="Nothing is lost, nothing is in doubt. To see all, run the same command again.",
+        )
+    _talk(queue, seen.looked, shown, selection)
     return 0
 
 

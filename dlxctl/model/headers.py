@@ -42,3 +42,8 @@ BROKER_DEATH_HEADERS = (
 
 COPY_HEADERS = ("CC", "BCC")
 """Would send copies of a replayed message elsewhere (facts 1.7)."""
+
+NOTE = "dlxctl-note"
+"""longstr: why somebody parked the message, in their words."""
+PARKED_AT = "dlxctl-parked-at"
+"""int: seconds since 1970 at which somebody parked it."""

@@ -50,7 +50,9 @@ def look(
     goal = depth if wanted.most is None else min(depth, wanted.most)
     copies = goal > MOST_UNACKNOWLEDGED
     if copies and not found.around.may_rotate:
-        raise _no_copies(wanted.queue, depth)
+        if not wanted.takes:
+            raise _no_copies(wanted.queue, depth)
+        copies = False  # its head is worked on; the next run goes on
     begins(goal, copies)
     if not copies and not wanted.takes:
         tally = Round(link, wanted.queue, judge, copies=False, user=wanted.user).go(goal, stopping)

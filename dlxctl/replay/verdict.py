@@ -4,7 +4,7 @@ from enum import Enum
 from typing import Literal, NamedTuple
 
 from dlxctl.replay.letter import Letter
-from dlxctl.wire import content
+from dlxctl.wire import content, table
 
 
 class _Plain(Enum):
@@ -34,8 +34,9 @@ def may_be_copied(letter: Letter, user: str) -> bool:
     return content.short_text(letter.content, "user_id") in (None, user)
 
 
-def with_entry(letter: Letter, *entries: bytes, instead_of: tuple[str, ...] = ()) -> bytes:
-    """The letter's header payload with `entries` at the end of its table; fields named in `instead_of` are left out."""
-    dropped = {name.encode() for name in instead_of}
-    cuts = [(field.start, field.end, b"") for field in letter.fields if field.key in dropped]
-    return content.assemble(letter.delivery.header, content.plan(letter.content, cuts), b"".join(entries))
+def with_entries(header: bytes, *entries: bytes, instead_of: frozenset[bytes] = frozenset()) -> bytes:
+    """A header payload with `entries` at the end of its table; what it has under a key of `instead_of` is left out."""
+    where = content.read(header)
+    found, _ = table.find(header, where.table, where.table_end, instead_of)
+    cuts = [(field.start, field.end, b"") for field in found]
+    return content.assemble(header, content.plan(where, cuts), b"".join(entries))
