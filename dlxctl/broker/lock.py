@@ -7,7 +7,7 @@ RabbitMQ gives an exclusive queue to one connection and answers every other with
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from pika.adapters.blocking_connection import BlockingConnection
+from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 from pika.exceptions import AMQPError
 
 from dlxctl.broker.address import Access
@@ -39,17 +39,23 @@ def exclusive(access: Access, queue: str, *, purpose: str, holder: Callable[[], 
     """Hold `queue` for the block; `holder` says who has it otherwise, '' if nobody can tell. Raises Locked."""
     connection = open_connection(access, purpose=purpose)
     try:
-        _declare(connection, queue, holder)
-        yield ConnectionLock(connection)
+        channel = _declare(connection, queue, holder)
+        try:
+            yield ConnectionLock(connection)
+        finally:
+            with suppress(AMQPError, OSError):  # the broker takes a moment to delete what a closed connection leaves
+                channel.queue_delete(queue)
     finally:
         with suppress(AMQPError, OSError):
             connection.close()
 
 
-def _declare(connection: BlockingConnection, queue: str, holder: Callable[[], str]) -> None:
+def _declare(connection: BlockingConnection, queue: str, holder: Callable[[], str]) -> BlockingChannel:
     try:
         with converted(f"declaring the lock queue {queue!r}"):
-            connection.channel().queue_declare(queue, exclusive=True)
+            channel = connection.channel()
+            channel.queue_declare(queue, exclusive=True)
+            return channel
     except Locked:
         raise held(queue, holder()) from None
 
