@@ -16,9 +16,9 @@ from tests.workers import wait_until
 
 KILLED = BY_NAME["worker-killed"]
 EMPTY = ("work", "laddered", "detour", "unconsumed", "retry.200ms", "retry.400ms")
-RUNS = [("quorum", "prefork"), ("classic", "prefork"), ("quorum", "threads"), ("quorum", "solo")]
+RUNS = [("quorum", "prefork"), ("classic", "prefork"), ("quorum", "solo")]
 if FULL:
-    RUNS += [("classic", "threads"), ("classic", "solo")]
+    RUNS += [("quorum", "threads"), ("classic", "threads"), ("classic", "solo")]
 ALIVE = Row(name="alive", task="m.add", body=b"[[1, 2], {}, {}]", unprotected={})
 
 
