@@ -13,13 +13,11 @@ from celery.app.utils import filter_hidden_settings
 from celery.utils.imports import symbol_by_name
 from kombu.entity import Queue
 
-from dlxctl import lint, spec
 from dlxctl.celery.road import SETTING
 from dlxctl.celery.settings import QueueEntry, celery_settings, consumer_setting
 from dlxctl.celery.worker.task import RetryTask
 from dlxctl.errors import UsageError, WorkerMisconfigured
 from dlxctl.model.diagnostics import InvalidTopology, Severity
-from dlxctl.spec.expand import expand
 
 CONFIRMS = "broker_transport_options"
 """Merged: the app's own options stay, `confirm_publish` is added."""
@@ -67,6 +65,9 @@ def settings_from(source: Source) -> dict[str, Any]:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
+    from dlxctl import lint, spec  # pydantic and YAML, which an app that loads the module does not wait for
+    from dlxctl.spec.expand import expand
+
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
