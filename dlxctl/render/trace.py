@@ -9,6 +9,7 @@ from typing import Any, assert_never
 from dlxctl.model.diagnostics import quoted
 from dlxctl.model.layout import delay_text
 from dlxctl.render.escape import printable
+from dlxctl.render.tables import count
 from dlxctl.sim import rules
 from dlxctl.sim.prove import Finding
 from dlxctl.sim.steps import Cause, Kind, Step
@@ -42,7 +43,10 @@ def trace_lines(walk: Walk) -> Iterator[str]:
         yield "  with the headers"
         for name, value in headers.items():
             values = value if name == "x-death" else [value]
-            yield from (f"    {printable(name)}: {printable(_header(each), 500)}" for each in values)
+            yield from (f"    {printable(name)}: {printable(_header(each), 500)}".rstrip() for each in values)
+    if walk.message.failures and walk.ending in (Ending.DEAD, Ending.RESTS):
+        failures = count(walk.message.failures, "failed delivery", "failed deliveries")
+        yield f"  and {failures} counted, which a quorum queue holds against its own delivery limit"
 
 
 def trace_json(walk: Walk) -> str:
