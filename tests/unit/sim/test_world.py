@@ -72,7 +72,7 @@ def test_returned_messages(release: Release) -> None:
 
 
 def test_a_full_queue() -> None:
-    """Drop-head kills the oldest. A classic queue refuses at its limit, a quorum queue one later, till it is well under."""
+    """Drop-head kills the oldest. A classic queue refuses at its limit, a quorum queue one later, and for longer."""
     world = one(max_length=2)
     publish(world, *"abc")
     assert (ids(world, "q"), ids(world, "dead")) == ("bc", "a")
