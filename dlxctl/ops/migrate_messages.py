@@ -26,8 +26,6 @@ from dlxctl.wire.intake import Delivery
 Tell = Callable[[str], None]
 TURN_S = 0.1
 LOOK_EVERY_S = 1.0
-ZEROS = 2
-"""Statistics of zero that are wanted."""
 QUIET_S = 1.0
 """How long the temporary queue stays empty before it is deleted: no message is on its way to it any more."""
 MOST_SWAPS = 50
@@ -105,21 +103,20 @@ class Messages:
 
     def _drain(self, mover: Mover) -> None:
         """Until the queue is empty and nobody holds a message of it."""
-        statistics, zeros, since, next_look, told = QueueStatistics(self._access), 0, mover.last_full, 0.0, False
-        while zeros < ZEROS or not mover.idle:
+        statistics, next_look, told = QueueStatistics(self._access), 0.0, False
+        while True:
             self._turn(mover)
             now = time.monotonic()
-            if mover.last_full != since:
-                since, zeros = mover.last_full, 0
-            if now - since < self.patience.statistics_s or now < next_look or zeros >= ZEROS:
+            calm_s = now - mover.last_full - self.patience.statistics_s
+            if calm_s < 0 or now < next_look:
                 continue
             next_look, numbers = now + LOOK_EVERY_S, statistics.of(mover.source)
-            held = sum(numbers.values()) if numbers else -1
-            zeros += held == 0
-            if held and not told:
+            if numbers is not None and not any(numbers.values()):
+                return
+            if not told:
                 self._tell(f"{mover.source}: waiting up to {self.patience.drain_s:g} s for {_held(numbers)}")
                 told = True
-            if now - since > self.patience.drain_s + self.patience.statistics_s:
+            if calm_s > self.patience.drain_s:
                 mover.stop()
                 raise self._still_held(mover.source, numbers)
 
