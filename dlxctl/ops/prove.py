@@ -1,14 +1,16 @@
 """Use case: what the model of RabbitMQ's dead-lettering says of a topology file or of definitions, as diagnostics."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 from dlxctl.celery.road import road_of
-from dlxctl.model.diagnostics import MOST_REPORTED, Diagnostic, Place
+from dlxctl.model.diagnostics import MOST_REPORTED, Diagnostic, Place, Severity
 from dlxctl.model.layout import Layout
 from dlxctl.model.topology import Topology
 from dlxctl.render.trace import cause_of, remedy_for
 from dlxctl.sim.prove import Finding, dead_letters, drops_failures, leads_nowhere, prove, resting, work_queues
+from dlxctl.sim.rules import KEPT
 from dlxctl.sim.versions import RELEASES, Release
 from dlxctl.sim.walk import Retries
 from dlxctl.spec.expand import expand
@@ -25,7 +27,8 @@ def of_layout(layout: Layout) -> tuple[Diagnostic, ...]:
         roads = [name for name in work_queues(topology, release) if name in layout.verbatim.queues]
         roads += [name for name in layout.work_queues if dead_letters(topology, name, release)]
         work = {name: retries_in(layout, name) for name in roads}
-        found += islice(prove(topology, release, work, rests_in(layout, topology, release)), MOST_REPORTED)
+        told = islice(prove(topology, release, work, rests_in(layout, topology, release)), MOST_REPORTED)
+        found += (_as_kept(finding) if finding.subject in layout.verbatim.queues else finding for finding in told)
     return tuple(_diagnostics(found, lambda subject: _place(layout, subject)))
 
 
@@ -58,6 +61,11 @@ def retries_in(layout: Layout, name: str) -> Retries | None:
     exchanges = tuple(tier.exchange for tier in road.tiers)
     native = road.native is not None
     return Retries(exchanges=exchanges, attempts=road.attempts, native=native, dlx=road.dlx, key=road.dead_letter)
+
+
+def _as_kept(finding: Finding) -> Finding:
+    """What dlxctl did not make does not keep a file from being applied."""
+    return replace(finding, rule=KEPT) if finding.rule.severity is Severity.ERROR else finding
 
 
 def _place(layout: Layout, subject: str) -> Place:

@@ -141,6 +141,7 @@ _REASONS = {
 }
 _REMEDIES = {
     rules.LOST.code: "Dead-letter it straight into a queue that exists, not through a retry tier.",
+    rules.KEPT.code: "Give it a road that ends in a dead-letter queue, or make it a work queue of the file.",
     rules.STUCK.code: "Give its dead-letter exchange a binding for its key, or an alternate exchange.",
     rules.LOOKING.code: "Give that queue x-delivery-limit 1000000 before you touch it, by a policy if it is there.",
     rules.ROUND.code: "End its retries: a ladder of the file counts the attempts.",

@@ -41,4 +41,11 @@ NO_DLX = Rule(
     "dead-letters into it. Only for definitions; else see DLX313.",
     severity=Severity.WARNING,
 )
-RULES = (LOST, STUCK, LOOKING, ROUND, UNBOUND, NO_DLX)
+KEPT = Rule(
+    code="DLX407",
+    title="A queue that is kept verbatim can lose its messages",
+    explanation="As DLX401 and DLX402, for a queue under `verbatim`: it was like that before dlxctl came, and applying "
+    "the file makes it no worse. The finding names the walk.",
+    severity=Severity.WARNING,
+)
+RULES = (LOST, STUCK, LOOKING, ROUND, UNBOUND, NO_DLX, KEPT)

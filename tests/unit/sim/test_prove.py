@@ -71,14 +71,14 @@ def test_a_hand_made_road_that_ends_nowhere_gets_stuck_or_lost() -> None:
 
 
 def test_verbatim_queues_are_proved_too() -> None:
-    """What was imported as it is, with the place in the file; a queue that only delays is no work queue."""
+    """What was imported as it is, only as a warning; a queue that only delays is no work queue."""
     text = """  b: {delivery_limit: 5}
 verbatim:
   queues:
     theirs: {type: classic, arguments: {x-dead-letter-exchange: gone}}
     later: {type: classic, arguments: {x-dead-letter-exchange: gone, x-message-ttl: 1000}}
 """
-    assert [(code, line) for code, _, line in found(text)] == [("DLX401", 10)]
+    assert [(code, line) for code, _, line in found(text)] == [("DLX407", 10)]
 
 
 def test_queues_with_the_same_settings_share_a_proof() -> None:
