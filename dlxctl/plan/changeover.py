@@ -55,8 +55,10 @@ def _without_unmade(policy: Policy, drift: Drift) -> Policy | None:
     """
     stays = next((p for p in drift.stand if p.key == policy.key), None)
     named = names_in(policy.pattern) or frozenset()
-    unmade = (queue for key, queue in drift.desired.queues.items() if key not in drift.observed.queues)
-    wrong = {queue.name for queue in unmade if queue.name in named and not (stays and covers(stays, queue))}
+    keys = [("queue", name) for name in named]
+    desired, observed = drift.desired.queues, drift.observed.queues
+    unmade = [desired[key] for key in keys if key in desired and key not in observed]
+    wrong = {queue.name for queue in unmade if not (stays and covers(stays, queue))}
     if not wrong:
         return policy
     return replace(policy, pattern=pattern(sorted(named - wrong))) if named - wrong else None

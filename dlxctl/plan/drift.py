@@ -11,6 +11,7 @@ from dlxctl.model.topology import Binding, BrokerObject, Exchange, Key, Policy, 
 from dlxctl.plan.coverage import covers
 from dlxctl.plan.places import place_of
 from dlxctl.plan.policies import names_in_ours, standing
+from dlxctl.spec.policies import names_in
 
 PARKING, DEAD_LETTER, TIER, WORK = range(4)
 ROLES = (PARKING, DEAD_LETTER, TIER, WORK)
@@ -53,6 +54,11 @@ class Drift:
     def stand(self) -> tuple[Policy, ...]:
         """The policies of ours that are to stand when apply is done."""
         return standing(self.layout, self.desired, self.observed, self.kept_queues, self.closing)
+
+    @cached_property
+    def rulers(self) -> dict[str, Policy]:
+        """The policy of ours that is to stand, by the name of the queue that it rules."""
+        return {name: policy for policy in self.stand for name in names_in(policy.pattern) or ()}
 
     @cached_property
     def bindings_of(self) -> dict[Key, list[Binding]]:

@@ -8,7 +8,6 @@ from dlxctl.model.server import ServerInfo
 from dlxctl.model.topology import Exchange, Queue
 from dlxctl.plan import rules
 from dlxctl.plan.conflicts import Comparison, compare_exchanges, compare_queues
-from dlxctl.plan.coverage import winner
 from dlxctl.plan.drift import Drift
 from dlxctl.plan.foreign import foreign_policies, operator_policies
 from dlxctl.plan.migration import site_of, steps_left, unfinished
@@ -65,7 +64,7 @@ def _comparisons(drift: Drift) -> Iterator[tuple[Exchange | Queue, Comparison]]:
             yield exchange, compare_exchanges(exchange, there)
     for key, queue in drift.desired.queues.items():
         if found := drift.observed.queues.get(key):
-            policy = winner(drift.stand, queue)
+            policy = drift.rulers.get(queue.name)
             yield queue, compare_queues(queue, found, policy.definition if policy else {})
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 
 from dlxctl.model.depth import Depth
 from dlxctl.model.layout import Layout
@@ -84,5 +84,5 @@ def _fingerprint(drift: Drift, intent: Intent) -> str:
 
 
 def _canonical(thing: BrokerObject) -> str:
-    fields = {name: value for name, value in asdict(thing).items() if name != "properties_key"}
-    return json.dumps([thing.key, fields], sort_keys=True)
+    told = {field.name: getattr(thing, field.name) for field in fields(thing) if field.compare}
+    return json.dumps([thing.key, told], sort_keys=True)

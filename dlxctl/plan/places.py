@@ -1,11 +1,13 @@
 """Which line of the topology file asks for an object."""
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from dlxctl.model.diagnostics import Place
 from dlxctl.model.layout import Backend, Layout, QueueBinding
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Policy, Queue, Topology
 from dlxctl.plan.coverage import covers
+from dlxctl.spec.policies import names_in
 
 
 def place_of(thing: BrokerObject, layout: Layout, desired: Topology) -> Place:
@@ -20,10 +22,16 @@ def place_of(thing: BrokerObject, layout: Layout, desired: Topology) -> Place:
         case Policy() if thing.name in layout.verbatim.policies:
             return layout.place("verbatim", "policies", thing.name)
         case Policy():
-            queues = (queue for queue in desired.queues.values() if covers(thing, queue))
-            return min((_queue(queue.name, layout) for queue in queues), default=Place())
+            named = names_in(thing.pattern)
+            queues = desired.queues.values() if named is None else _present(named, desired)
+            covered = (queue.name for queue in queues if covers(thing, queue))
+            return min((_queue(name, layout) for name in covered), default=Place())
         case _:
             assert_never(thing)
+
+
+def _present(names: Iterable[str], desired: Topology) -> list[Queue]:
+    return [queue for name in names if (queue := desired.queue(name))]
 
 
 def _queue(name: str, layout: Layout) -> Place:
