@@ -19,6 +19,9 @@ from dlxctl.sim.versions import Release
 
 MOST_STEPS = 1_000
 """After so many steps a world stands still: something goes round for ever."""
+MOST_NESTED = 100
+"""After so many deaths of which each is the next one's cause, all at one moment, it stands still too: 3.10 can go round
+through queues of length 0 without any time passing."""
 PUBLISHER = "publisher"
 
 
@@ -43,11 +46,12 @@ class World:
         self._topology, self._release = topology, release
         self._routes = routes or Routes(topology, release)
         self._queues: dict[str, QueueState] = {}
+        self._nested, self._stopped = 0, False
 
     @property
     def endless(self) -> bool:
         """Whether it was stopped because something goes round for ever."""
-        return len(self.steps) >= MOST_STEPS
+        return self._stopped or len(self.steps) >= MOST_STEPS
 
     def settings(self, queue: str) -> Settings:
         """What `queue` does. Raises KeyError when there is none."""
@@ -196,8 +200,17 @@ class World:
         if settings.dlx is None:
             self._log(Kind.DROPPED, message, queue=state.name, cause=Cause.NO_DLX)
             return
+        if self._nested >= MOST_NESTED:
+            self._stopped = True
+            return
+        self._nested += 1
+        self._dead_letter(state, message, reason, key)
+        self._nested -= 1
+
+    def _dead_letter(self, state: QueueState, message: Message, reason: Reason, key: str) -> None:
+        settings = state.settings
         dead = died(message, state.name, reason, self._release)
-        dead = replace(dead, exchange=settings.dlx, routing_key=key)
+        dead = replace(dead, exchange=settings.dlx or "", routing_key=key)
         targets, cause = self._targets(dead, reason)
         sender = f"dead letters of {state.name}" if settings.at_least_once else None
         taken = [self._arrive(target, dead, sender) for target in targets]

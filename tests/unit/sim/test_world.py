@@ -214,3 +214,19 @@ def test_every_copy_is_somewhere(seed: int, release: Release) -> None:
             came += sum(step.cause is Cause.FULL for step in here)
         gone = sum(step.kind in (Kind.WORKED, Kind.DIED) for step in here)
         assert came == gone + len(world.messages(name))
+
+
+def test_what_goes_round_without_time_is_stopped() -> None:
+    """Two queues of length 0, after a rejection: 3.10 turns the history round, sees the rejection again, and goes on."""
+
+    def to(name: str, **more: int) -> dict[str, Any]:
+        return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": name, **more}
+
+    queues = (Queue(name="q", arguments=to("b")), Queue(name="b", arguments=to("c", **{"x-max-length": 0})),
+              Queue(name="c", arguments=to("b", **{"x-max-length": 0})))  # fmt: skip
+    for release in RELEASES:
+        world = World(Topology.of("/", *queues), release)
+        publish(world, "a")
+        world.settle(taken(world), Settle.REJECT)
+        assert world.endless is (release.name == "3.10")
+        assert release.name == "3.10" or world.steps[-1].cause is Cause.CYCLE
