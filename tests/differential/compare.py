@@ -1,6 +1,9 @@
 """Plays scenarios on a broker and holds the model to what came of them."""
 
 import pprint
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from dlxctl.sim.versions import nearest
 from tests.brokers import RunningBroker
@@ -9,8 +12,25 @@ from tests.differential.player import play, stuck_in
 from tests.differential.scenario import Data
 
 
-def compare(broker: RunningBroker, vhost: str, batch: list[Data]) -> tuple[int, list[str]]:
+def compare(broker: RunningBroker, batch: list[Data]) -> tuple[int, list[str]]:
     """How many of the scenarios told something, and those in which model and broker differ, as text."""
+    with _vhost(broker) as vhost:
+        return _compare(broker, vhost, batch)
+
+
+@contextmanager
+def _vhost(broker: RunningBroker) -> Iterator[str]:
+    """One for each batch: with the queues of many a broker gets slow."""
+    name = f"t-differential-{uuid.uuid4().hex[:8]}"
+    broker.api("PUT", f"vhosts/{name}", {})
+    broker.api("PUT", f"permissions/{name}/{broker.user}", {"configure": ".*", "write": ".*", "read": ".*"})
+    try:
+        yield name
+    finally:
+        broker.api("DELETE", f"vhosts/{name}")
+
+
+def _compare(broker: RunningBroker, vhost: str, batch: list[Data]) -> tuple[int, list[str]]:
     played = play(broker, vhost, batch)
     expected = [predicted(data, nearest(broker.release), each) for data, each in zip(batch, played, strict=True)]
     wanted = {queue: count for outcome in expected if outcome for queue, count in outcome.stuck.items()}

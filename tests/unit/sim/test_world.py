@@ -217,7 +217,7 @@ def test_every_copy_is_somewhere(seed: int, release: Release) -> None:
 
 
 def test_what_goes_round_without_time_is_stopped() -> None:
-    """Two queues of length 0, after a rejection: 3.10 turns the history round, sees the rejection again, and goes on."""
+    """Two queues of length 0, after a rejection: 3.10 turns the history round, sees that rejection, and goes on."""
 
     def to(name: str, **more: int) -> dict[str, Any]:
         return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": name, **more}
