@@ -5,12 +5,13 @@ that no replay meets them on the way, and with its mark, so that a look that die
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from dlxctl.broker.link import Link
 from dlxctl.broker.run_guard import RunGuard
-from dlxctl.errors import RefusedForSafety
+from dlxctl.errors import DlxctlError, RefusedForSafety
 from dlxctl.ops.look import MOST_UNACKNOWLEDGED
 from dlxctl.ops.rotation import Judge, Round, Tally
 from dlxctl.ops.situation import Situation
@@ -58,7 +59,14 @@ def look(
         tally = Round(link, wanted.queue, judge, copies=False, user=wanted.user).go(goal, stopping)
         return Looked(found=depth, copies=False, tally=tally)
     suspect = guard.begin(wanted.queue, holder)
-    tally = Round(link, wanted.queue, judge, copies=copies, user=wanted.user, suspect=suspect).go(goal, stopping)
+    goal = min(goal, link.depth(wanted.queue))  # a replay may have ended meanwhile: copies must not be met again
+    around = Round(link, wanted.queue, judge, copies=copies, user=wanted.user, suspect=suspect)
+    try:
+        tally = around.go(goal, stopping)
+    except BaseException:
+        with suppress(DlxctlError):
+            guard.end(settled=around.settled and not suspect)
+        raise
     guard.end(settled=not suspect)
     return Looked(found=depth, copies=copies, tally=tally)
 

@@ -7,6 +7,7 @@ higher. The lower of argument and policy wins: where an argument of the queue is
 import re
 import time
 from dataclasses import replace
+from hashlib import sha256
 
 from dlxctl.broker.admin import Admin
 from dlxctl.errors import NotFound, RefusedForSafety
@@ -15,6 +16,7 @@ from dlxctl.model.effective import applying_policy, delivery_limit
 from dlxctl.model.topology import Policy
 from dlxctl.replay.surroundings import SAFE_LIMIT
 
+LONGEST_NAME = 255
 EFFECTIVE_AFTER_S = 1.0
 """A policy reaches the queue's process a moment after the API has answered (measured: 0.5 s)."""
 
@@ -32,7 +34,7 @@ def make_safe(queue: str, admin: Admin) -> str:
         return ""
     present = applying_policy(found, observed.policies.values())
     policy = Policy(
-        name=f"dlxctl.safe.{queue}",
+        name=policy_name(queue),
         pattern=f"^{re.escape(queue)}$",
         priority=present.priority + 1 if present else 0,
         definition={**(present.definition if present else {}), "delivery-limit": SAFE_DELIVERY_LIMIT},
@@ -47,6 +49,12 @@ def make_safe(queue: str, admin: Admin) -> str:
     admin.put_policy(policy)
     time.sleep(EFFECTIVE_AFTER_S)
     return policy.name
+
+
+def policy_name(queue: str) -> str:
+    """`dlxctl.safe.QUEUE`; of a long name a digest."""
+    name = f"dlxctl.safe.{queue}"
+    return name if len(name.encode()) <= LONGEST_NAME else f"dlxctl.safe.{sha256(queue.encode()).hexdigest()[:32]}"
 
 
 def _safe(limit: int | None) -> bool:

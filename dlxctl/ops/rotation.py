@@ -67,6 +67,8 @@ class Round:
         self._pending: dict[int, tuple[int, Send | None]] = {}
         self._done: list[int] = []
         self._missing = ""
+        self.settled = True
+        """Whether nothing is in doubt: every copy that went out is confirmed, and its original acknowledged."""
         self._octets = 0
 
     def go(self, goal: int, stopping: Callable[[], bool] = lambda: False) -> Tally:
@@ -152,6 +154,7 @@ class Round:
     def _publish(self, delivery: Delivery, queue: str, header: bytes, send: Send | None) -> None:
         sequence = self.link.publish(b"", queue.encode(), header, delivery.body)
         self._pending[sequence] = (delivery.tag, send)
+        self.settled = False
 
     def _keep(self, tag: int) -> None:
         self._kept.append(tag)
@@ -168,6 +171,7 @@ class Round:
 
         Called with no consumer, to which the acknowledgements would bring more than the batch.
         """
+        self.settled = False
         while self._pending:
             for event in self.link.pump(0.2):
                 self._happened(event)
@@ -175,6 +179,7 @@ class Round:
             self.link.ack(tag, multiple=False)
         self._done = []
         self.link.settle()
+        self.settled = True
         if self._missing:
             missing, self._missing = self._missing, ""
             raise _gone(missing)

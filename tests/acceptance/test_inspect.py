@@ -163,3 +163,29 @@ def test_wrong_choices_are_named(
     put(reach, failed(1, "x"))
     done = dlxctl("inspect", "-q", "dead", *arguments)
     assert (done.returncode, says in done.stderr, "Traceback" in done.stderr) == (code, True, False), done.stderr
+
+
+NAMES = ("-a b/c%2Fd#*", "ä🐇", "a.*(b|c)[d]$", "x" * 255)
+
+
+def test_any_queue_name_is_looked_into_made_safe_and_exported(
+    broker: RunningBroker, reach: Access, dlxctl: Dlxctl
+) -> None:
+    """Names with slashes, wildcards, regular expressions, emoji and 255 octets are right on the wire, in URLs and in
+    policies, which match this queue and no other."""
+    connection = open_connection(reach, purpose="test")
+    for name in (*NAMES, "bystander"):
+        connection.channel().queue_declare(
+            name, durable=True, arguments={"x-queue-type": "quorum", "x-delivery-limit": 50_000}
+        )
+    connection.close()
+    small = {"pattern": ".*", "definition": {"delivery-limit": 5}, "apply-to": "queues"}
+    broker.api("PUT", f"policies/{reach.vhost}/all", small)
+    for number, name in enumerate(NAMES):
+        put(reach, failed(1, "x"), queue=name)
+        done = dlxctl("export", f"--queue={name}", "-o", f"{number}.jsonl")
+        assert done.returncode == 5, done.stderr
+        done = dlxctl("inspect", f"--queue={name}", "--make-safe", "--list")
+        assert (done.returncode, "id-1" in done.stdout) == (0, True), (name, done.stderr)
+        assert dlxctl("export", f"--queue={name}", "-o", f"{number}.jsonl").returncode == 0
+    assert dlxctl("inspect", "--queue", "bystander").returncode == 5

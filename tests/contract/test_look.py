@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from dlxctl.errors import DlxctlError, NotFound
+from dlxctl.errors import DlxctlError, Locked, NotFound
+from dlxctl.ops.look_around import Wanted, look
 from dlxctl.ops.rotation import MOST_KEPT, Round, Tally
+from dlxctl.ops.situation import Situation
 from dlxctl.replay.letter import Letter
+from dlxctl.replay.surroundings import Surroundings
 from dlxctl.replay.verdict import DROP, STAY, Send, Verdict
 from tests import amqp_values as amqp
 from tests.contract.test_replay import bodies, dead_letter, prepared
@@ -167,3 +170,38 @@ def test_after_a_look_that_died_a_copy_tells_that_it_may_be_one_of_two(world: Wo
     found = drained(world.link(), "dead")
     assert [b"dlxctl-maybe-duplicate" in entries_of(letter.header) for letter in found] == [True] * 3
     assert [letter.body for letter in found] == [body for _, body in sent(3)]
+
+
+def test_a_look_that_ends_in_good_order_leaves_no_mark(world: World) -> None:
+    """Also when its reader hangs up in the middle: nothing is in doubt, so the next run suspects nothing."""
+    prepared(world, *sent(1_200))
+
+    def hang_up(letter: Letter) -> Verdict:
+        raise BrokenPipeError
+
+    wanted = Wanted(queue="dead", most=None, user="guest")
+    safe = Situation(around=Surroundings(may_rotate=True, limit_known=True))
+    for judge in (hang_up, lambda _: STAY):
+        link = world.link()
+        try:
+            seen = look(link, world.guard(link), {"run": "r"}, wanted, safe, judge, lambda *_: None, lambda: False)
+            assert (seen.copies, seen.tally.copied) == (True, 1_200)
+        except BrokenPipeError:
+            assert judge is hang_up
+        link.close()
+    link = world.link()
+    assert world.guard(link).begin("dead", {"run": "next"}) is False
+    assert sorted(bodies(world, "dead")) == [body for _, body in sent(1_200)]
+
+
+def test_two_looks_by_copies_do_not_go_round_together(world: World) -> None:
+    """The second is refused, since it would meet the copies of the first."""
+    prepared(world, *sent(1_100))
+    first, second = world.link(), world.link()
+    world.guard(first).begin("dead", {"run": "first"})
+    wanted = Wanted(queue="dead", most=None, user="guest")
+    safe = Situation(around=Surroundings(may_rotate=True, limit_known=True))
+    with pytest.raises(Locked):
+        look(second, world.guard(second), {"run": "second"}, wanted, safe, lambda _: STAY, lambda *_: None,
+             lambda: False)  # fmt: skip
+    assert len(bodies(world, "dead")) == 1_100
