@@ -2,6 +2,7 @@
 a look at the queue."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from dlxctl.broker.management import Management
 from dlxctl.broker.raw_link import RawLink
 from dlxctl.broker.run_guard import BrokerGuard
 from dlxctl.cli.options import DEFAULT_FILE, access_for, broker_access, variable_options
+from dlxctl.cli.progress import LINE_EVERY_S
 from dlxctl.cli.signals import graceful
 from dlxctl.model.layout import Layout
 from dlxctl.ops.look_around import Looked, Wanted, look
@@ -22,6 +24,8 @@ from dlxctl.ops.make_safe import make_safe
 from dlxctl.ops.rotation import Judge
 from dlxctl.ops.run_identity import holder, new_run_id
 from dlxctl.ops.situation import LIMIT_HAZARD, Situation, refuse_danger, situation
+from dlxctl.replay.letter import Letter
+from dlxctl.replay.verdict import Verdict
 
 BLOCKED_TIMEOUT_S = 120
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -104,9 +108,11 @@ class Seen:
 
 
 def looked(link: RawLink, wanted: Wanted, found: Situation, looking: Looking) -> Seen:
-    """Look, and say on stderr what that costs. Raises what `look` raises."""
+    """Look, and say on stderr what that costs and how far it is. Raises what `look` raises."""
+    pace = _Pace(looking.judge)
 
     def begins(number: int, copies: bool) -> None:
+        pace.total = number
         if copies:
             remark(
                 f"{number:,} messages go to the tail of {wanted.queue!r} one after the other, by confirmed copies in "
@@ -118,9 +124,23 @@ def looked(link: RawLink, wanted: Wanted, found: Situation, looking: Looking) ->
     with graceful() as stop:
         guard, who = BrokerGuard(link.connection), holder(looking.run_id or new_run_id())
         seen = look(
-            link, guard, who, wanted, found, looking.judge, begins, lambda: stop.asked or looking.enough()
+            link, guard, who, wanted, found, pace.judge, begins, lambda: stop.asked or looking.enough()
         )  # fmt: skip
     return Seen(looked=seen, interrupted=stop.asked)
+
+
+class _Pace:
+    """Says every LINE_EVERY_S how far a look has come."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge, self._seen, self._last, self.total = judge, 0, time.monotonic(), 0
+
+    def judge(self, letter: Letter) -> Verdict:
+        self._seen += 1
+        if time.monotonic() - self._last >= LINE_EVERY_S:
+            self._last = time.monotonic()
+            remark(f"looked at {self._seen:,} of {self.total:,}")
+        return self._judge(letter)
 
 
 def remark(text: str) -> None:

@@ -2,12 +2,13 @@
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from dlxctl.cli.dead_letters import Looking, layout_of, linked, looked, queue_options, safely, way
+from dlxctl.cli.dead_letters import Looking, layout_of, linked, looked, queue_options, remark, safely, way
 from dlxctl.cli.options import connection_options, format_option
 from dlxctl.cli.selection import selection_of, selection_options
 from dlxctl.errors import Interrupted, NotFound
@@ -57,10 +58,7 @@ def command(
         found = safely(access, queue, layout, frozenset(allowed), "looking into", safer=choices["make_safe"])
         shown = _shown(found, choices, selection, output_format)
 
-        def see(letter: Letter) -> None:
-            if selection.matches(letter, found.around.rules):
-                shown.take(letter)
-
+        see = _first_glance(shown, lambda letter: selection.matches(letter, found.around.rules))
         seen = looked(link, wanted, found, Looking(judge=seeing(see)))
     shown.end()
     if seen.interrupted:
@@ -70,6 +68,21 @@ def command(
         )
     _talk(queue, seen.looked, shown, selection)
     return 0
+
+
+def _first_glance(shown: Shown, chooses: Callable[[Letter], bool]) -> Callable[[Letter], None]:
+    """What sees each letter. After the first thousand, where more are looked at, their groups are told on stderr."""
+    seen = 0
+
+    def see(letter: Letter) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == MOST_UNACKNOWLEDGED + 1 and shown.so_far:
+            remark(f"so far, of the first {MOST_UNACKNOWLEDGED:,}:\n{shown.so_far}")
+        if chooses(letter):
+            shown.take(letter)
+
+    return see
 
 
 def _shown(found: Situation, choices: dict[str, Any], selection: Selection, output_format: str) -> Shown:

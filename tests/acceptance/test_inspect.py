@@ -109,6 +109,9 @@ def test_more_than_a_thousand_are_looked_at_by_copies_and_all_stay(reach: Access
     ids = [row["id"] for row in objects(done.stdout)]
     assert sorted(ids) == sorted(f"id-{n}" for n in range(2_500)), done.stderr
     assert "go to the tail" in done.stderr
+    done = dlxctl("inspect", "-q", "dead", "--all")
+    assert "so far, of the first 1,000" in done.stderr
+    assert "2,500" in done.stdout
     done = dlxctl("inspect", "-q", "dead", "--all", "--id", "id-2400")
     assert "number 2400" in done.stdout, done.stderr
     assert sorted(body for _, body in contents(reach)) == sorted(body for _, body in sent)
