@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from dlxctl.broker.address import Access
-from dlxctl.broker.migration_link import MigrationLink
+from dlxctl.broker.migration_link import PRIORITY, MigrationLink
 from dlxctl.broker.queue_statistics import LAG_S, QueueStatistics
 from dlxctl.errors import BrokerRefused, BrokerUnavailable, DlxctlError, RefusedForSafety
 from dlxctl.model.effective import setting
@@ -52,6 +52,7 @@ class Messages:
     ) -> None:  # fmt: skip
         self.scaffold, self.patience = scaffold, patience
         self._access, self._confirm, self._tell = access, confirm, tell
+        self._tags = server.tags
         self._user = None if "impersonator" in server.tags else server.user
         self.temporary_is_new = False
         """Whether this run made the temporary queue: then all that was set aside in it is known."""
@@ -103,7 +104,7 @@ class Messages:
 
     def _drain(self, mover: Mover) -> None:
         """Until the queue is empty and nobody holds a message of it."""
-        statistics, next_look, told = QueueStatistics(self._access), 0.0, False
+        statistics, next_look, told = QueueStatistics(self._access, tags=self._tags), 0.0, False
         while True:
             self._turn(mover)
             now = time.monotonic()
@@ -111,7 +112,7 @@ class Messages:
             if calm_s < 0 or now < next_look:
                 continue
             next_look, numbers = now + LOOK_EVERY_S, statistics.of(mover.source)
-            if numbers is not None and not any(numbers.values()):
+            if self._free(statistics, mover.source, numbers):
                 return
             if not told:
                 self._tell(f"{mover.source}: waiting up to {self.patience.drain_s:g} s for {_held(numbers)}")
@@ -119,6 +120,13 @@ class Messages:
             if calm_s > self.patience.drain_s:
                 mover.stop()
                 raise self._still_held(mover.source, numbers)
+
+    @staticmethod
+    def _free(statistics: QueueStatistics, queue: str, numbers: dict[str, int] | None) -> bool:
+        """Whether nobody but the mover holds a message. While messages keep coming its own are in the queue's count."""
+        if numbers is None or numbers.get("messages_dlx") or numbers.get("messages_delayed"):
+            return False
+        return not any(numbers.values()) or statistics.held_by_others(queue, PRIORITY) == 0
 
     def _turn(self, mover: Mover, *, acknowledging: bool = True) -> None:
         mover.turn(TURN_S, acknowledging=acknowledging)
