@@ -1,8 +1,8 @@
 """Fault P1: apply and prune killed at every gap between two changes, on a real broker that works all the while.
 
 A publisher through an exchange and a consumer that rejects every tenth message go on; afterwards every message that
-was confirmed was consumed, is in its queue, or in the dead-letter queue. `DLXCTL_FAULTS=full` takes every gap, else every
-fourth.
+was confirmed was consumed, is in its queue, or in the dead-letter queue. `DLXCTL_FAULTS=full` takes every gap, else one
+in four.
 """
 
 import itertools
