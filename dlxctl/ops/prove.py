@@ -40,7 +40,7 @@ def of_definitions(topology: Topology) -> tuple[Diagnostic, ...]:
         found += islice(prove(topology, release, work, resting(topology, release)), MOST_REPORTED)
         found += leads_nowhere(topology, release)
         found += drops_failures(topology, release)
-    return tuple(_diagnostics(found, lambda subject: Place()))
+    return tuple(sorted(_diagnostics(found, lambda subject: Place()), key=lambda each: (each.code, each.cause)))
 
 
 def topology_on(layout: Layout, release: Release) -> Topology:

@@ -58,3 +58,40 @@ def test_definitions_are_traced_too(tmp_path: Path) -> None:
     assert trace(file, "a", "--vhost", "v").returncode == 0
     file.write_text("[]")
     assert "is not a file of RabbitMQ definitions" in trace(file, "a").stderr
+
+
+def check(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "dlxctl"), "check", *map(str, arguments)]
+    return subprocess.run(command, env={**os.environ, "NO_COLOR": "1"}, capture_output=True, text=True, timeout=60)
+
+
+def test_check_proves_definitions(tmp_path: Path) -> None:
+    """A message that would be lost is an error, exit 2, and the command that it names shows the walk."""
+
+    def queue(name: str, **arguments: object) -> dict[str, object]:
+        named = {f"x-{key.replace('_', '-')}": value for key, value in arguments.items()}
+        return {"name": name, "durable": True, "auto_delete": False, "arguments": named}
+
+    file = tmp_path / "definitions.json"
+    queues = [queue("a", dead_letter_exchange="", dead_letter_routing_key="later"),
+              queue("later", dead_letter_exchange="", dead_letter_routing_key="a", message_ttl=1000)]  # fmt: skip
+    file.write_text(json.dumps({"queues": queues, "exchanges": [], "bindings": [], "policies": []}))
+    done = check(file)
+    assert done.returncode == 2
+    assert 'DLX401 a message of queue "a" is expired in "a", expired in "later", and then dropped' in done.stdout
+    shown = done.stdout.splitlines()[0].split("dlxctl trace FILE ")[1].removesuffix(".").split()
+    assert "It is LOST" in trace(file, *shown).stdout
+
+
+def test_check_proves_a_topology_file(tmp_path: Path) -> None:
+    """With the line of the queue; what dlxctl makes itself is sound."""
+    assert check(EXAMPLE).returncode == 0
+    text = EXAMPLE.read_text(encoding="utf-8")
+    road = "arguments: {x-dead-letter-exchange: retry.10s, x-dead-letter-routing-key: odd}"
+    file = tmp_path / "topology.yaml"
+    file.write_text(text.replace("  default: {", f"  odd: {{retry: null, dead_letter: null, {road}}}\n  default: {{"))
+    done = check(file, "--format", "json")
+    found = {row["code"]: row for row in json.loads(done.stdout)}
+    line = next(number for number, each in enumerate(file.read_text().splitlines(), start=1) if "odd:" in each)
+    assert (done.returncode, found["DLX402"]["line"]) == (2, line)
+    assert 'and then stuck in "retry.10s"' in found["DLX402"]["cause"]
