@@ -8,15 +8,14 @@ Work goes in batches: a consumer takes exactly as many as are still to be judged
 began, no copy is met again, and nothing is delivered only to be returned.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from dlxctl.broker.link import LARGEST_HEADER, Link
 from dlxctl.errors import DlxctlError, NotFound
 from dlxctl.model import headers as names
-from dlxctl.ops.look import MOST_UNACKNOWLEDGED, QUIET_S, return_in_order
+from dlxctl.ops.look import MOST_UNACKNOWLEDGED, deliveries, return_in_order
 from dlxctl.replay.letter import Letter, shape_book
 from dlxctl.replay.verdict import DROP, STAY, Send, Verdict, may_be_copied, with_entries
 from dlxctl.wire import table
@@ -28,8 +27,6 @@ batch began (measured: 1,567 out with batches of 800)."""
 MOST_KEPT = 200
 """Of a round that makes copies: messages that cannot be copied, held until its end."""
 FIRST_BATCH = 16
-PATIENCE_S = 60.0
-"""How long to wait for a queue that has messages and sends none."""
 BUDGET_BYTES = 16 * 1024 * 1024
 """What a batch may weigh in the client, by the average of what came."""
 
@@ -99,7 +96,7 @@ class Round:
         """Judge the next `number` messages; False when fewer came."""
         self.link.consume(self.queue, number)
         came = 0
-        for delivery in self._deliveries(number):
+        for delivery in deliveries(self.link, self.queue, number, self._happened):
             came += 1
             self._octets += len(delivery.header) + len(delivery.body)
             letter = Letter(delivery, self._shapes.shape_of(delivery.header))
@@ -108,30 +105,6 @@ class Round:
         self.link.cancel()
         self._settle()
         return came == number
-
-    def _deliveries(self, number: int) -> Iterator[Delivery]:
-        """At most `number`; fewer when others took them, which is told by quiet and an empty queue together.
-
-        Quiet alone is not enough: a broker takes seconds over a header of thousands of nested tables. Its answer about
-        the depth comes behind what it had sent before.
-        """
-        came, empty, since = 0, False, time.monotonic()
-        asked = since
-        while came < number:
-            events = self.link.pump(0.1)
-            for event in events:
-                if isinstance(event, Delivery):
-                    came += 1
-                    yield event
-                else:
-                    self._happened(event)
-            now = time.monotonic()
-            if events:
-                empty, since, asked = False, now, now
-            elif empty or now - since > PATIENCE_S:
-                return
-            elif now - asked > QUIET_S:
-                empty, asked = self.link.depth(self.queue) == 0, time.monotonic()
 
     def _carry_out(self, letter: Letter, verdict: Verdict) -> None:
         delivery = letter.delivery
