@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby, takewhile
+from shlex import quote
 from typing import Any, assert_never
 
 from dlxctl.model.diagnostics import quoted
@@ -119,8 +120,8 @@ def remedy_for(finding: Finding) -> str:
     if finding.walk is None or finding.rule is rules.LOOKING:
         return _REMEDIES[finding.rule.code]
     events, release = ",".join(map(_turn, finding.turns)), finding.release.name
-    name = finding.subject
-    return f"{_REMEDIES[finding.rule.code]} To see it: dlxctl trace FILE {name} --event {events} --rabbitmq {release}."
+    command = f"dlxctl trace FILE {quote(finding.subject)} --event {quote(events)} --rabbitmq {release}"
+    return f"{_REMEDIES[finding.rule.code]} To see it: {command}."
 
 
 def span(ms: int) -> str:

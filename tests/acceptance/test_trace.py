@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -79,8 +80,8 @@ def test_check_proves_definitions(tmp_path: Path) -> None:
     done = check(file)
     assert done.returncode == 2
     assert 'DLX401 a message of queue "a" is expired in "a", expired in "later", and then dropped' in done.stdout
-    shown = done.stdout.splitlines()[0].split("dlxctl trace FILE ")[1].removesuffix(".").split()
-    assert "It is LOST" in trace(file, *shown).stdout
+    shown = done.stdout.splitlines()[0].split("dlxctl trace FILE ")[1].removesuffix(".")
+    assert "It is LOST" in trace(file, *shlex.split(shown)).stdout
 
 
 def test_check_proves_a_topology_file(tmp_path: Path) -> None:

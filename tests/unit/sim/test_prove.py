@@ -60,7 +60,7 @@ def test_a_hand_made_road_into_a_tier_is_named_with_its_walk() -> None:
     assert cause.endswith("(RabbitMQ 3.10, 4.0, 4.3).")
     layout = load(HEAD.lstrip("\n") + text)
     remedy = next(each.remedy for each in of_layout(layout) if each.code == "DLX402")
-    assert "dlxctl trace FILE a --event expire* --rabbitmq 4.3" in remedy
+    assert "dlxctl trace FILE a --event 'expire*' --rabbitmq 4.3" in remedy
 
 
 def test_a_hand_made_road_that_ends_nowhere_gets_stuck_or_lost() -> None:
