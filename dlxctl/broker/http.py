@@ -20,6 +20,8 @@ from dlxctl.broker.address import Address
 from dlxctl.broker.tls import context_of
 from dlxctl.errors import UsageError
 
+CONNECTIONS = 8
+"""Kept open at most; several threads may call at once."""
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 30
 RETRIES = Retry(
@@ -52,6 +54,7 @@ class Http:
         token = b64encode(f"{address.user}:{address.password}".encode()).decode()
         self._pool = urllib3.PoolManager(
             num_pools=1,
+            maxsize=CONNECTIONS,
             headers={
                 "Authorization": f"Basic {token}",
                 "Content-Type": "application/json",

@@ -5,7 +5,7 @@ that is no longer the one that was reviewed. After that the first failure ends t
 earlier ones; every step is idempotent, so running it again goes on where it ended.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol, assert_never
 
 from dlxctl.broker.admin import Admin, Lock
@@ -13,6 +13,7 @@ from dlxctl.broker.http_failures import no_policy_tag
 from dlxctl.errors import DlxctlError, RefusedForSafety
 from dlxctl.model.diagnostics import quoted
 from dlxctl.model.layout import Layout
+from dlxctl.ops.batches import Outcome, Unit, make_at_once, units
 from dlxctl.ops.plan import make_plan
 from dlxctl.ops.prune import Patience, confirm_closed, refuse, refuse_busy, wait
 from dlxctl.plan.changes import (
@@ -119,19 +120,48 @@ class _Run:
 
     def carry_out(self) -> Report:
         """Raises the error of the first change; a later one is in the report."""
-        for change in self._plan.changes:
+        for at_once, run in units(self._plan.changes):
+            outcomes = make_at_once(run, self._make, self._lock.confirm) if at_once else self._one_by_one(run)
+            failures: list[Outcome] = []
+            for outcome in outcomes:
+                self._note(outcome.made)
+                failures += [outcome] if outcome.error else []
+            if failures:
+                return self._ended(failures[0])
+        return Report(plan=self._plan, made=tuple(self._made))
+
+    def _one_by_one(self, run: Sequence[Unit]) -> Iterator[Outcome]:
+        for unit in run:
+            (change,) = unit
             try:
                 self._lock.confirm()
                 self._look_before(change)
-                _make(self._admin, change)
+                self._make(change)
             except DlxctlError as error:
-                undone = self._reopen(change) if isinstance(error, RefusedForSafety) else ()
-                if not self._made:
-                    raise
-                return Report(plan=self._plan, made=tuple(self._made), failed=change, error=error, undone=tuple(undone))
+                yield Outcome(made=(), failed=change, error=error)
+                return
+            yield Outcome(made=unit)
+
+    def _make(self, change: Change) -> None:
+        _make(self._admin, change)
+
+    def _note(self, made: Unit) -> None:
+        for change in made:
             self._made.append(change)
             self._watch.made(change)
-        return Report(plan=self._plan, made=tuple(self._made))
+
+    def _ended(self, failure: Outcome) -> Report:
+        assert failure.error is not None
+        undone = self._reopen() if isinstance(failure.error, RefusedForSafety) else []
+        if not self._made:
+            raise failure.error
+        return Report(
+            plan=self._plan,
+            made=tuple(self._made),
+            failed=failure.failed,
+            error=failure.error,
+            undone=tuple(undone),
+        )
 
     def _look_before(self, change: Change) -> None:
         """What has to be so before `change`: refusing is in force before the limit falls, queues are empty and closed
@@ -143,7 +173,7 @@ class _Run:
             self._confirmed = True
             confirm_closed(self._admin, self._lock, self._plan, self._allowed, self._patience)
 
-    def _reopen(self, failed: Change) -> list[Change]:
+    def _reopen(self) -> list[Change]:
         """Take back what closed the queues: the file keeps them until they are deleted."""
         base = len(self._plan.changes) - self._plan.pruning
         undone = self._made[base:]

@@ -24,8 +24,9 @@ class Report:
 
     @property
     def not_tried(self) -> tuple[Change, ...]:
-        """What comes after the failure; what was taken back is in `undone`."""
-        return self.plan.changes[len(self.made) + len(self.undone) + (self.failed is not None) :]
+        """Neither made nor failed; what was made and taken back is in `undone`."""
+        known = {id(change) for change in (*self.made, *self.undone, self.failed)}
+        return tuple(change for change in self.plan.changes if id(change) not in known)
 
     @property
     def exit_code(self) -> ExitCode:
