@@ -1,8 +1,8 @@
 """Which changes may be made at the same time, so that thousands of queues do not take one round trip after another.
 
 Queues do not depend on each other, and neither do bindings: a long run of either is shared out among a few threads,
-each of which makes a queue and its mark together. So after a crash at most `AT_ONCE` objects are without their mark, and the
-next plan makes up for them. Short runs, and everything else, go one by one.
+each of which makes a queue and its mark together. So after a crash at most `AT_ONCE` objects are without their mark,
+and the next plan makes up for them. Short runs, and everything else, go one by one.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -10,7 +10,14 @@ from dlxctl.ops.batches import AT_ONCE, LONG, units
 from dlxctl.plan.changes import CreateQueue, Mark
 from tests.unit.plan.layouts import Dying, Killed, layout, plan_on
 
-HEAD = "version: 1\ntopology: shop\ndead_letter: {dead: }\ndefaults: {dead_letter: dead}\nexchanges: {x: {type: topic}}\nqueues:\n"
+HEAD = """\
+version: 1
+topology: shop
+dead_letter: {dead: }
+defaults: {dead_letter: dead}
+exchanges: {x: {type: topic}}
+queues:
+"""
 MANY = HEAD + "".join(f"  q{n:03d}: {{bindings: [{{exchange: x, routing_key: a}}]}}\n" for n in range(2 * LONG))
 
 
