@@ -18,7 +18,7 @@ class Release:
     against its own limit. Then only failures count: a nack does not, a rejection does.
     `returns_to_the_back`: without a delivery limit a quorum queue takes a returned message as a new one.
     `never_settles_with_itself`: a quorum queue that dead-letters at least once into itself does, and keeps each dead
-    letter stuck all the same.
+    letter stuck all the same; whether it is full then makes no difference.
     `expires_both_heads`: the oldest returned message and the oldest other one expire, not only the one that is next.
     `delayed_retry`: knows `x-delayed-retry-*`.
     `last_name_wins`: which of two policies with one priority applies.

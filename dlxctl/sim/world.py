@@ -212,10 +212,11 @@ class World:
         dead = died(message, state.name, reason, self._release)
         dead = replace(dead, exchange=settings.dlx or "", routing_key=key)
         targets, cause = self._targets(dead, reason)
+        deaf = state.name if self._release.never_settles_with_itself else ""  # nor does it hear itself refuse
         sender = f"dead letters of {state.name}" if settings.at_least_once else None
-        taken = [self._arrive(target, dead, sender) for target in targets]
+        taken = [self._arrive(target, dead, None if target == deaf else sender) for target in targets]
         if targets and settings.at_least_once:
-            itself = self._release.never_settles_with_itself and state.name in targets
+            itself = deaf in targets
             cause = Cause.ITSELF if itself else None if all(taken) else Cause.FULL
         if cause is not None and settings.at_least_once:
             state.stuck.append((message, cause))

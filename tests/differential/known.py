@@ -12,6 +12,17 @@ KNOWN: dict[str, Data] = {
         "bindings": [],
         "operations": [["publish", "", "S.q0", {}, None], ["get", "S.q0", "reject"], ["get", "S.q0", "reject"]],
     },
+    "at least once into itself, and full: RabbitMQ 3.10 does not hear itself refuse either": {
+        "exchanges": [],
+        "queues": [["S.q0", "quorum", {
+            "x-dead-letter-exchange": "", "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish",
+            "x-max-length": 2,
+        }]],
+        "policies": [],
+        "bindings": [],
+        "operations": [["publish", "", "S.q0", {}, None], ["publish", "", "S.q0", {}, None],
+                       ["get", "S.q0", "reject"], ["get", "S.q0", "reject"]],
+    },
     "a limit of -1 and one of 1: RabbitMQ 3.10 takes the lower, which drops, the others the positive": {
         "exchanges": [],
         "queues": [["S.q0", "quorum", {"x-delivery-limit": -1, "x-dead-letter-exchange": "",
