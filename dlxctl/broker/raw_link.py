@@ -157,7 +157,7 @@ class RawLink:
 
     @property
     def _alive(self) -> bool:
-        return self._connection.is_open and self._giving.is_open and self._taking.is_open
+        return all(part.is_open for part in (self._connection, self._giving, self._taking))
 
     def _raise_if_ended(self) -> None:
         """Raise why the connection or a channel ended, as pika noted it; nothing while all live."""

@@ -112,7 +112,7 @@ class Intake:
         if kind != frames.HEADER or channel != self._taking or body_at + frames.OVERHEAD > length:
             return 0
         body_kind, body_channel, body_size = frames.frame_prefix.unpack_from(data, body_at)
-        end = body_at + body_size + frames.OVERHEAD
+        end: int = body_at + body_size + frames.OVERHEAD
         whole = frames.body_size(data, at + 7) == body_size and body_kind == frames.BODY
         if not whole or end > length or body_channel != self._taking:
             return 0
