@@ -32,7 +32,7 @@ faults: setup
 	@$(PY) -m pytest tests/faults tests/differential tests/acceptance/test_doctor_matrix.py $(ARGS)
 	@$(PY) -m tests.faults.tally $(FAULT_RESULTS) $(SEED)
 
-# N= messages, RUNS=, SIZES= octets, TYPES=, WAYS=, WHAT=speed,startup,memory: docs/benchmarks.md
+# N= messages, RUNS=, SIZES= octets, TYPES=, WAYS=, WHAT=speed,startup,memory,plan: docs/benchmarks.md
 bench: setup
 	@$(PY) -m bench
 

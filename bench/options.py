@@ -9,7 +9,7 @@ from bench.ways import BY_NAME
 from tests.conftest import ROOT
 
 TYPES = ("classic", "quorum")
-PARTS = ("speed", "startup", "memory")
+PARTS = ("speed", "startup", "memory", "plan")
 PAGE = ROOT / "docs" / "benchmarks.md"
 VARIABLES = ("N", "RUNS", "SIZES", "TYPES", "WAYS", "WHAT", "DLXCTL_TEST_BROKERS")
 """Those that belong to the command which the page shows."""
@@ -17,7 +17,7 @@ VARIABLES = ("N", "RUNS", "SIZES", "TYPES", "WAYS", "WHAT", "DLXCTL_TEST_BROKERS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`messages`: how many the fast ways move, and the most that the memory part moves. `sizes`: octets of a body."""
+    """`messages`: how many the fast ways move, the most that memory moves, the queues of plan. `sizes`: octets of a body."""
 
     messages: int | None
     runs: int

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from statistics import median
 
 from bench.memory import Peak
+from bench.plan import Planned
 from bench.speed import Row, Table
 from bench.startup import Start
 
@@ -53,6 +54,21 @@ def startup_table(starts: Iterable[Start]) -> str:
         for start in starts
     )
     return _markdown(("command", "ms", "CPU ms", "peak MB"), lines)
+
+
+def plan_table(some: Iterable[Planned]) -> str:
+    """One line a version; the second plan is a median."""
+    head = ("RabbitMQ", "queues", "first apply s", "import s", "second plan s", "its CPU s", "peak MB")
+    lines = (
+        (
+            each.version, f"{each.queues:,}", f"{each.applied.seconds:.1f}", f"{each.imported_s:.1f}",
+            f"{median(took.seconds for took in each.planned):.2f}",
+            f"{median(took.cpu_s or 0 for took in each.planned):.2f}",
+            _megabytes([took.peak_bytes for took in each.planned]),
+        )
+        for each in some
+    )  # fmt: skip
+    return _markdown(head, lines)
 
 
 def _rate(row: Row) -> float:
