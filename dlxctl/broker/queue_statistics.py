@@ -45,12 +45,14 @@ class QueueStatistics:
         if consumers is None or channels is None:
             return None
         of_queue = [row for row in consumers if row["queue"]["name"] == queue]
-        ours = {_channel(row) for row in of_queue if row["arguments"].get("x-priority") == priority}
+        if not all(map(_channel, of_queue)):
+            return None
+        ours = {_channel(row) for row in of_queue if (row["arguments"] or {}).get("x-priority") == priority}
         theirs = {_channel(row) for row in of_queue} - ours
         held = [
             row.get("messages_unacknowledged")
             for row in channels
-            if row["name"] in theirs or (not row.get("consumer_count") and row["name"] not in ours)
+            if row.get("name") in theirs or (not row.get("consumer_count") and row.get("name") not in ours)
         ]
         return None if None in held else sum(held)
 
@@ -65,4 +67,5 @@ class QueueStatistics:
 
 
 def _channel(consumer: dict[str, Any]) -> str:
-    return str(consumer["channel_details"].get("name"))
+    """Its name; '' while the API knows nothing of it, which it writes as an empty list."""
+    return str((consumer["channel_details"] or {}).get("name") or "")

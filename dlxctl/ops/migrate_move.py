@@ -19,6 +19,9 @@ from dlxctl.wire.intake import Cancelled, Confirm, Delivery, Returned
 
 WINDOW = 500
 """Copies under way at a time; after a crash at most so many are in both queues."""
+STOP_S = 10.0
+"""How long to wait for confirms when there is to be an end."""
+TURN_S = 0.1
 _MODULO = 2**128
 _EXPIRATION, _USER_ID = 1 << 8, 1 << 4
 _REFUSED = Held(why=Hold.REFUSED)
@@ -65,6 +68,8 @@ class Mover:
         self.taken, self.moved = Tally(), Tally()
         self.expiring = False
         self.ended = False
+        self._trouble: BrokerRefused | None = None
+        self._stopping = False
         self.last_event = self.last_full = time.monotonic()
         self.last_fruit = time.monotonic()
         self.apart: bytes | None = None
@@ -103,18 +108,28 @@ class Mover:
             self.last_full = now  # from now on others may have got a message
         if self._window.kept and not self._window:
             self._give_back_refused()
+        if self._trouble and not self._stopping:
+            self.stop()
+            raise self._trouble
 
     def stop(self) -> None:
-        """Take no more, and give back what is not moved."""
-        if not self.ended:
-            self.link.cancel()
-            self.link.give_back_all()
-            self.link.settle()
+        """Take no more, finish what is under way, so that it is not in both queues, and give back the rest."""
+        self._stopping = True
+        if self.ended:
+            return
+        self.link.cancel()
+        deadline = time.monotonic() + STOP_S
+        while self._window and time.monotonic() < deadline:
+            self.turn(TURN_S)
+        self.link.give_back_all()
+        self.link.settle()
 
     def _handle(self, event: object) -> None:
         match event:
-            case Delivery():
+            case Delivery() if not (self._stopping or self._trouble):
                 self._carry(event)
+            case Delivery():
+                pass  # unacknowledged: it goes back
             case Confirm():
                 for entry in self._window.confirmed(event, _REFUSED):
                     self._confirmed(entry)
@@ -140,7 +155,9 @@ class Mover:
     def _carry(self, delivery: Delivery) -> None:
         flags = int.from_bytes(delivery.header[12:14], "big")
         if flags & _USER_ID and self.user is not None:
-            self._check_user(delivery)
+            self._trouble = self._user_trouble(delivery)
+            if self._trouble:
+                return
         self.expiring = self.expiring or bool(flags & _EXPIRATION)
         value = hashed(self._way.came(delivery), delivery)
         exchange, key = self._way.goes(delivery)
@@ -149,14 +166,15 @@ class Mover:
         self.taken.add(value)
         self._window.sent(Entry(delivery.tag, None, delivery.header), sequence)
 
-    def _check_user(self, delivery: Delivery) -> None:
+    def _user_trouble(self, delivery: Delivery) -> BrokerRefused | None:
         name = content.short_text(content.read(delivery.header), "user_id")
-        if name != self.user:
-            raise BrokerRefused(
-                f"a message of {self.source!r} carries the user_id {name!r}, which {self.user!r} may not publish",
-                why="RabbitMQ refuses another user's name",
-                remedy=f"Give {self.user!r} the tag `impersonator` for the time of the migration, and run it again.",
-            )
+        if name == self.user:
+            return None
+        return BrokerRefused(
+            f"a message of {self.source!r} carries the user_id {name!r}, which {self.user!r} may not publish",
+            why="RabbitMQ refuses another user's name",
+            remedy=f"Give {self.user!r} the tag `impersonator` for the time of the migration, and run it again.",
+        )
 
     def _give_back_refused(self) -> None:
         """The target is full: let consumers make room, and try again."""

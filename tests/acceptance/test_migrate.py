@@ -19,6 +19,7 @@ from dlxctl.wire.intake import Confirm, Delivery
 from tests import amqp_values as amqp
 from tests.conftest import Dlxctl
 from tests.deaths import let_die, wait_for
+from tests.faults.conftest import FULL
 from tests.links import Message, drained, message
 
 FILE = """\
@@ -41,6 +42,7 @@ THEIRS = (
     Binding(source="dlxctl.other", destination="orders", arguments={"x-match": "all", "dlxctl-owned-by": "other"}),
 )
 ROADS = ((b"", b"orders"), (b"shop.events", b"order.new"), (b"theirs", b"a.b"))
+TIER = "retry.1h"
 Seen = tuple[bytes, bytes, bytes, bytes]
 """Exchange, routing key, content header and body frames of a message."""
 
@@ -51,7 +53,10 @@ def old(reach: Access, tmp_path: Path) -> Management:
     (tmp_path / "topology.yaml").write_text(FILE)
     admin = Management(reach)
     admin.declare_queue(Queue(name="dead_letter"))
-    admin.declare_queue(Queue(name="retry.1h", type=QueueType.QUORUM, arguments={"x-message-ttl": 1_800_000}))
+    if FULL:  # each queue takes its ten seconds
+        admin.declare_queue(Queue(name=TIER, type=QueueType.QUORUM, arguments={"x-message-ttl": 1_800_000}))
+        admin.declare_exchange(Exchange(name=TIER, type="fanout"))
+        admin.bind(Binding(source=TIER, destination=TIER))
     admin.declare_queue(
         Queue(name="orders", arguments={"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead_letter"})
     )
@@ -123,6 +128,8 @@ def test_everything_stays_but_what_had_to_change(dlxctl: Dlxctl, reach: Access, 
     assert all(b"x-death" in header for _, _, header, _ in dead)
     sent = [(*ROADS[number % len(ROADS)], *hostile(number)) for number in range(30)]
     publish(reach, sent)
+    waiting = [(TIER.encode(), b"orders", *hostile(number)) for number in range(3 * FULL)]
+    publish(reach, waiting)
     before = old.read()
     refused = dlxctl("apply", "topology.yaml")
     assert (refused.returncode, old.read()) == (5, before), refused.stderr
@@ -136,6 +143,7 @@ def test_everything_stays_but_what_had_to_change(dlxctl: Dlxctl, reach: Access, 
     assert not [name for _, name in (*after.queues, *after.exchanges) if "dlxctl-migrate" in name]
     assert taken(reach, "orders") == sent
     assert taken(reach, "dead_letter") == dead
+    assert taken(reach, TIER) == waiting
     assert dlxctl("plan", "--exit-code", "topology.yaml").returncode == 0
 
 
@@ -160,7 +168,7 @@ def test_a_message_that_a_worker_holds_is_waited_for_and_the_way_back_is_open(
     """Exit 6 after --drain-timeout, with the old queue still there; `migrate` says how far it is, and --revert makes
     everything as it was, the held message included."""
     old.delete_queue("dead_letter")
-    old.delete_queue("retry.1h")
+    old.delete_queue(TIER)
     sent = [(*ROADS[1], *message(str(number))) for number in range(5)]
     publish(reach, sent)
     before = old.read()
