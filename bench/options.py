@@ -17,7 +17,10 @@ VARIABLES = ("N", "RUNS", "SIZES", "TYPES", "WAYS", "WHAT", "DLXCTL_TEST_BROKERS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`messages`: how many the fast ways move, the most that memory moves, the queues of plan. `sizes`: octets of a body."""
+    """`messages`: how many the fast ways move, the most that memory moves, the queues of plan.
+
+    `sizes`: octets of a body.
+    """
 
     messages: int | None
     runs: int

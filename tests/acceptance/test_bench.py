@@ -76,6 +76,15 @@ def test_memory_and_startup_have_their_tables(broker: RunningBroker, page: Path)
     assert len(cells(text.split("<!-- startup -->")[1], "`dlxctl --version`")) == 1
 
 
+def test_plan_has_its_table(broker: RunningBroker, page: Path) -> None:
+    """First apply, import of the same, and a second plan that finds nothing to do."""
+    done = run(broker, page, N=3, WHAT="plan")
+    assert done.returncode == 0, done.stderr
+    (row,) = cells(page.read_text().split("<!-- plan -->")[1], broker.version)
+    assert row[1] == "3"
+    assert all(float(seconds) > 0 for seconds in row[2:6])
+
+
 def test_work_half_done_is_an_error(broker: RunningBroker) -> None:
     """A way that leaves messages behind gets no figures."""
     with scene(broker, "classic") as place:
