@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from billiard.reduction import ForkingPickler
 from celery import Task
 from celery.exceptions import Ignore, OperationalError, Reject, Retry, TaskPredicate
 from celery.utils.serialization import get_pickleable_exception
@@ -68,19 +69,6 @@ class RetryTask(Task):  # type: ignore[misc]  # Celery has no types
     def on_bound(cls, app: Any) -> None:
         """Celery's hook: the task belongs to `app` now."""
         require_confirms(app)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task. A `Reject` or `Ignore` of an error that cannot be unpickled would end the worker.
-
-        Celery pickles these two as they are, and every other error in a wrapper; here they become a text.
-        """
-        try:
-            return super().__call__(*args, **kwargs)
-        except (Reject, Ignore) as order:
-            carried = order.args[0] if order.args else None
-            if isinstance(carried, BaseException) and get_pickleable_exception(carried) is not carried:
-                raise type(order)(repr(carried), *order.args[1:]) from order
-            raise
 
     @property
     def road(self) -> Road | None:
@@ -157,6 +145,21 @@ class RetryTask(Task):  # type: ignore[misc]  # Celery has no types
                 return super().retry(exc=exc, throw=False, producer=producer, **{**options, **routing})
         except (Reject, OperationalError) as error:
             _give_up(tier, queue, getattr(error, "reason", error), exc)
+
+
+def _reduce_order(order: Any) -> Any:
+    """How a pool's process pickles `Reject` and `Ignore`: an error in them that cannot be unpickled becomes a text.
+
+    Celery sends these two as they are, and every other error in a wrapper; unpickling would end the worker.
+    """
+    carried = order.args[0] if order.args else None
+    if isinstance(carried, BaseException) and get_pickleable_exception(carried) is not carried:
+        return type(order), (repr(carried), *order.args[1:])
+    return order.__reduce__()
+
+
+for _order in (Reject, Ignore):
+    ForkingPickler.register(_order, _reduce_order)
 
 
 def _mark_spent(error: BaseException | None) -> None:
