@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dlxctl.model.attributes import ATTRIBUTES, Attribute
+from dlxctl.model.attributes import BY_ARGUMENT, BY_POLICY, Attribute
 from dlxctl.model.effective import applies, matches, understood
 from dlxctl.model.topology import Exchange, Policy, Queue, QueueType, Topology
 from dlxctl.sim.versions import Release
@@ -92,7 +92,11 @@ def _effective(topology: Topology, queue: Queue, release: Release) -> dict[str, 
                if policy is not None and understood(policy, queue)]  # fmt: skip
     if not sources:
         return dict(queue.arguments)
-    merged = ((attribute, _merged(attribute, queue.arguments, sources, release)) for attribute in ATTRIBUTES)
+    arguments = {BY_POLICY[key].argument for source in sources for key in source if key in BY_POLICY}
+    known = [
+        BY_ARGUMENT[name] for name in (*queue.arguments, *(arguments - set(queue.arguments))) if name in BY_ARGUMENT
+    ]
+    merged = ((attribute, _merged(attribute, queue.arguments, sources, release)) for attribute in known)
     return {attribute.argument: value for attribute, value in merged if value is not None}
 
 
