@@ -7,6 +7,7 @@ from tests.celery_failures.app import app
 __all__ = ["app"]
 
 app.conf.task_default_queue = "work"  # without the generated module it would be "celery", which nobody consumes
+app.tasks["m.killed"].default_retry_delay = 0.1  # task_retry_on_worker_lost waits three minutes otherwise, each time
 
 
 @app.task(name="d.astray", bind=True, max_retries=2)

@@ -19,6 +19,7 @@ import pika
 import pytest
 from celery import Celery
 
+from dlxctl.celery.doctor.steps import UNCONTAINED
 from tests.brokers import RunningBroker
 from tests.celery_failures.matrix import BY_NAME, CONFIGURATIONS, PROTECTED, ROWS, Fate, Row
 from tests.celery_failures.notes import notes_of
@@ -36,6 +37,8 @@ LOOPING = frozenset(r.name for r in ROWS if Fate.LOOPS in r.unprotected.values()
 KILLING = frozenset(r.name for r in ROWS if r.kills_worker)
 QUIET = frozenset(BY_NAME) - LOOPING - KILLING - OF_THE_BROKER
 ASTRAY = Row(name="retry-unroutable", task="d.astray", unprotected={})
+ALONE = {"solo": UNCONTAINED}
+"""Rows by pool that are run alone as those that end a worker are: they may."""
 LIMITED = "quorum, delivery_limit: 2"
 SESSIONS = 4
 """So many workers in turn where deliveries are limited to 2: one more than a message may kill."""
@@ -83,12 +86,13 @@ class Trial:
     def observed(self, names: frozenset[str]) -> Seen:
         """What becomes of each row of `names` that the pool has."""
         rows = [self.row(row) for row in ROWS if row.name in names and self.pool in row.pools]
-        found = self._together([row for row in rows if row.name in QUIET])
-        found |= self._together([row for row in rows if row.name in LOOPING])
+        alone = KILLING | ALONE.get(self.pool, frozenset())
+        found = self._together([row for row in rows if row.name in QUIET - alone])
+        found |= self._together([row for row in rows if row.name in LOOPING - alone])
         for row in rows:
             if row.name == KILLED:
                 found[row.name] = self._killed(row)
-            elif row.name in KILLING:
+            elif row.name in alone:
                 found |= self._together([row])
         return found
 

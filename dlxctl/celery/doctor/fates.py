@@ -6,7 +6,7 @@ from typing import assert_never
 
 from dlxctl.celery.doctor.outcomes import End, Fate, Outcome
 from dlxctl.celery.doctor.rest import Rest
-from dlxctl.celery.doctor.steps import CELERY, HOOKED, NEVER, REQUEUES_HARD_LIMIT, Step, occurs, step
+from dlxctl.celery.doctor.steps import CELERY, NEVER, REQUEUES_HARD_LIMIT, Step, occurs, row, step, uncontained
 from dlxctl.celery.doctor.values import AppFacts, Hook, TaskFacts
 from dlxctl.model.topology import QueueType
 
@@ -41,7 +41,9 @@ class _Case:
         match done:
             case Step.ACKED:
                 cause, remedy = self._why_acked(outcome)
-                return Fate(end=End.LOST, cause=cause, remedy=remedy, kills_worker=_ends_worker(outcome))
+                return Fate(
+                    end=End.LOST, cause=cause, remedy=remedy, kills_worker=self._late(outcome) is Step.WORKER_ENDS
+                )
             case Step.DROPPED:
                 return Fate(end=End.DROPPED)
             case Step.GIVEN_BACK:
@@ -71,7 +73,7 @@ class _Case:
     def _returned(self, outcome: Outcome, done: Step) -> Fate:
         """Back in its queue: for ever, or until the delivery limit sends it where rejected messages go."""
         kills = done is Step.WORKER_ENDS
-        cause, remedy = _RETURNS[outcome]
+        cause, remedy = _UNCAUGHT if uncontained(outcome, self.app) else _RETURNS[outcome]
         if outcome is Outcome.CHILD_KILLED and self.task.acks_on_failure:
             remedy = f"{self._when_late().removeprefix(', ')}, {remedy}"
         if self.rest.limit is None:
@@ -88,7 +90,7 @@ class _Case:
         return Fate(end=End.DLQ, cause=told, remedy=remedy if kills else "", kills_worker=kills, runs=runs)
 
     def _why_acked(self, outcome: Outcome) -> tuple[str, str]:
-        if outcome is Outcome.RETRY_UNROUTABLE and not self._hooked(outcome) and not self.app.confirms:
+        if outcome is Outcome.RETRY_UNROUTABLE and Hook.RETRY not in self.task.hooks and not self.app.confirms:
             late = "" if self.task.acks_late else ", task_acks_late = True"
             return "publisher confirms are off, so a publish to nowhere is no error", CONFIRMS + late
         if CELERY.get(outcome) == NEVER and outcome is not Outcome.RETRY_UNROUTABLE:
@@ -106,15 +108,16 @@ class _Case:
     def _when_late(self) -> str:
         return f", task_{'acks_on_failure' if self.app.celery >= SPLIT else 'acks_on_failure_or_timeout'} = False"
 
-    def _hooked(self, outcome: Outcome) -> bool:
-        hook = Hook.REQUEST if outcome is Outcome.HARD_TIME_LIMIT else HOOKED[outcome][0]
-        return hook in self.app.hooks | self.task.hooks
-
     def _needs_hook(self, outcome: Outcome) -> bool:
         """Whether it would loop, where it is now acknowledged, if a setting were mended alone."""
-        loops = outcome is Outcome.HARD_TIME_LIMIT and self.app.celery >= REQUEUES_HARD_LIMIT
-        ends = CELERY.get(outcome, NEVER)[-1] in (Step.WORKER_ENDS, Step.HELD)
-        return (loops or ends) and not self._hooked(outcome)
+        return self._late(outcome) in (Step.WORKER_ENDS, Step.HELD, Step.REQUEUED) and outcome in SETUP_ALONE
+
+    def _late(self, outcome: Outcome) -> Step:
+        """What would become of it if failures were rejected late."""
+        if outcome is Outcome.HARD_TIME_LIMIT:
+            ends = self.app.celery < REQUEUES_HARD_LIMIT or Hook.REQUEST in self.task.hooks
+            return Step.REJECTED if ends else Step.REQUEUED
+        return row(outcome, self.app, self.task)[-1]
 
     def _blame(self, option: str, setting: str, effect: str, wanted: bool) -> tuple[str, str]:
         """The setting, or where that is right the task that departs from it."""
@@ -126,16 +129,14 @@ class _Case:
         return f"{setting} is {not wanted}: {effect}", f"{setting} = {wanted}"
 
 
-def _ends_worker(outcome: Outcome) -> bool:
-    """Acknowledged early, these end the worker all the same."""
-    return CELERY.get(outcome, NEVER)[-1] is Step.WORKER_ENDS
-
-
 def _no_limit(kind: QueueType) -> str:
     return "quorum and has no delivery limit" if kind is QueueType.QUORUM else str(kind)
 
 
 LIMIT = "in topology.yaml: type: quorum, delivery_limit: 20"
+SETUP_ALONE = frozenset(Outcome) - {Outcome.REJECT_REQUEUE, Outcome.CHILD_KILLED}
+"""Where only dlxctl's code in the worker ends what comes back; of the others a setting decides."""
+_UNCAUGHT = ("the error is not the task's own, and in this pool nobody catches it", SETUP)
 _RETURNS: dict[Outcome, tuple[str, str]] = {
     Outcome.REJECT_REQUEUE: ("the task asks for it again", LIMIT),
     Outcome.HARD_TIME_LIMIT: ("Celery requeues a task that hits its hard time limit", SETUP),

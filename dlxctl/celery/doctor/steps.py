@@ -88,6 +88,20 @@ HOOKED: dict[Outcome, tuple[Hook, Row]] = {
 PROCESS_ONLY = frozenset({Outcome.REJECT_BADLY, Outcome.SOFT_TIME_LIMIT, Outcome.HARD_TIME_LIMIT, Outcome.CHILD_KILLED})
 """Outcomes that other pools do not have: no child process, no enforced limit, nothing to unpickle."""
 
+UNCONTAINED = frozenset(
+    {
+        Outcome.ON_FAILURE_RAISES,
+        Outcome.BACKEND_DOWN,
+        Outcome.BACKEND_DOWN_SUCCESS,
+        Outcome.BACKEND_DOWN_REJECT,
+        Outcome.MEMORY_ERROR,
+    }
+)
+"""Errors outside a task's own code. Pools of processes report them; in others only dlxctl's consumer does."""
+ELSEWHERE: dict[str, Row] = {"solo": ENDING}
+"""What they do by pool; in any that is not named here the thread ends, and the message is held."""
+HELD: Row = (_A, Step.HELD, Step.HELD)
+
 REQUEUES_HARD_LIMIT: tuple[int, ...] = (5, 5)
 """The first Celery that requeues a task after its hard limit; earlier ones reject it (celery#9596, #9626)."""
 
@@ -97,18 +111,26 @@ def occurs(outcome: Outcome, pool: str) -> bool:
     return outcome not in PROCESS_ONLY or pool in PROCESS_POOLS
 
 
+def uncontained(outcome: Outcome, app: AppFacts) -> bool:
+    """Whether nobody catches the error in this pool."""
+    return outcome in UNCONTAINED and app.pool not in PROCESS_POOLS and Hook.CONSUMER not in app.hooks
+
+
 def step(outcome: Outcome, app: AppFacts, task: TaskFacts) -> Step:
     """What the worker does with the message."""
-    found = _hard_limit(app, task) if outcome is Outcome.HARD_TIME_LIMIT else _row(outcome, app, task)[_column(task)]
+    found = _hard_limit(app, task) if outcome is Outcome.HARD_TIME_LIMIT else row(outcome, app, task)[_column(task)]
     if outcome is Outcome.CHILD_KILLED and task.acks_late and _comes_back(task):
         return Step.REQUEUED
     return Step.COPIED if found is Step.REJECTED and Hook.REQUEST in task.hooks else found
 
 
-def _row(outcome: Outcome, app: AppFacts, task: TaskFacts) -> Row:
-    hook, row = HOOKED.get(outcome, (None, CELERY[outcome]))
+def row(outcome: Outcome, app: AppFacts, task: TaskFacts) -> Row:
+    """The row of the tables that holds; not for the hard time limit."""
+    if uncontained(outcome, app):
+        return ELSEWHERE.get(app.pool, HELD)
+    hook, hooked = HOOKED.get(outcome, (None, CELERY[outcome]))
     if hook is not None and hook in app.hooks | task.hooks:
-        return row
+        return hooked
     if outcome is Outcome.RETRY_UNROUTABLE and app.confirms:
         return REJECTING
     return CELERY[outcome]

@@ -1,5 +1,6 @@
 """What doctor predicts, row by row, is what was measured (tests/celery_failures/matrix.py)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from dlxctl.celery.doctor.fates import outcomes
 from dlxctl.celery.doctor.outcomes import END_MEANINGS, MEANINGS, End, Outcome
 from dlxctl.celery.doctor.rest import Rest
+from dlxctl.celery.doctor.steps import UNCONTAINED
 from dlxctl.celery.doctor.values import AppFacts, Hook, TaskFacts
 from dlxctl.model.topology import QueueType
 from tests.celery_failures.matrix import CONFIGURATIONS, PROTECTED, ROWS, Configuration, Fate, Row
@@ -165,6 +167,17 @@ def test_outcomes_that_a_pool_does_not_have_are_left_out(pool: str) -> None:
     """Threads and solo have no children and enforce no limits; the matrix says the same of its rows."""
     app, task = configured({}, pool=pool)
     assert set(outcomes(app, task, CLASSIC)) == {outcome_of(row) for row in COMPARED if pool in row.pools}
+
+
+@pytest.mark.parametrize(("pool", "kills"), [("threads", False), ("solo", True)])
+def test_errors_outside_the_task_are_caught_by_nobody_in_other_pools(pool: str, kills: bool) -> None:
+    """Threads hold the message until the connection ends, solo ends; dlxctl's consumer catches them."""
+    late, task = case(CONFIGURATIONS["C"])
+    for outcome in UNCONTAINED:
+        found = outcomes(replace(late, pool=pool), task, CLASSIC)[outcome]
+        assert (found.end, found.kills_worker) == (End.LOOPS, kills)
+        ours, hooked = protected()
+        assert outcomes(replace(ours, pool=pool), hooked, CLASSIC)[outcome].end is End.DLQ
 
 
 def test_confirms_turn_an_unroutable_retry_into_a_rejection() -> None:
