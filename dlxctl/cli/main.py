@@ -5,6 +5,7 @@ its module, and its one-line help stands in the table too.
 """
 
 import importlib
+import keyword
 import os
 import sys
 from typing import Any
@@ -23,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "migrate": "Show or revert migrations, which apply --allow migrate carries out.",
     "destroy": "Delete all that a topology owns on the broker.",
     "permissions": "Print what each user needs on the broker.",
+    "import": "Write a vhost down as a topology file.",
     "celery": "Generate the Celery configuration module.",
     "doctor": "Tell which failures of a Celery app's tasks reach their dead-letter queue.",
     "trace": "Walk a failing message through the topology, without a broker.",
@@ -46,7 +48,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"dlxctl.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command = importlib.import_module(f"dlxctl.cli.{module}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -1,32 +1,82 @@
 """RabbitMQ's exported definitions (rabbitmqctl export_definitions, or the API's /api/definitions) -> Topology.
 
-Of one vhost. Users, permissions and passwords in the file are not read.
+Of one vhost. Users, permissions and passwords in the file are counted and not read. Files as people keep them pass: of
+old versions, of one vhost alone, written by hand with only what matters; what is missing is what RabbitMQ would take.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 from dlxctl.broker import observed
 from dlxctl.errors import UsageError
+from dlxctl.model.attributes import Version
 from dlxctl.model.topology import Policy, Topology
+
+MOST_BYTES = 256 * 2**20
+"""So much of a file is read; those of brokers with 100,000 queues have some 50 MB."""
+BESIDE = ("users", "permissions", "topic_permissions", "parameters", "global_parameters")
+"""Sections that a topology has nothing of."""
+
+_EXCHANGE = {"durable": True, "auto_delete": False, "internal": False, "arguments": {}}
+_QUEUE = {"durable": True, "auto_delete": False, "arguments": {}}
+_BINDING = {"destination_type": "queue", "routing_key": "", "arguments": {}, "properties_key": ""}
+_POLICY = {"apply-to": "all", "priority": 0}
+_EXPORT = "Export one with rabbitmqctl export_definitions."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definitions:
+    """One vhost of a file: its `topology`, the broker's `version` where the file tells, and the rows of other sections.
+
+    `beside`: how many there are, by section, without what they say. `unknown`: queues of types that are not known.
+    """
+
+    topology: Topology
+    version: Version | None
+    beside: Mapping[str, int]
+    unknown: tuple[str, ...]
 
 
 def topology_of(text: str, *, source: str, vhost: str | None = None) -> Topology:
     """The objects of `vhost`, which must be named when the file has several. Raises UsageError."""
+    return definitions_of(text, source=source, vhost=vhost).topology
+
+
+def read(file: BinaryIO, source: str) -> str:
+    """The text of `file`, at most 256 MiB. Raises UsageError."""
+    content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise UsageError(f"{source} has more than {MOST_BYTES} bytes", remedy="Export the one vhost only.")
     try:
-        tree = json.loads(text)
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{source} is not UTF-8 text", why=f"at byte {error.start}", remedy=_EXPORT) from None
+
+
+def definitions_of(text: str, *, source: str, vhost: str | None = None) -> Definitions:
+    """The same with what stands beside the topology. Raises UsageError, with line and column for what is no JSON."""
+    tree = _tree(text, source)
+    try:
         chosen = _chosen(tree, source, vhost)
         rows = {kind: _rows(tree, kind, chosen) for kind in ("exchanges", "queues", "bindings", "policies")}
         operator = [row["value"] | {"name": row["name"]} for row in _rows(tree, "parameters", chosen)
                     if row.get("component") == "operator_policy"]  # fmt: skip
-        return Topology.of(
+        topology = Topology.of(
             chosen,
-            *observed.exchanges({"internal": False} | row for row in rows["exchanges"]),
-            *observed.queues(rows["queues"]),
-            *observed.bindings({"properties_key": ""} | row for row in rows["bindings"]),
-            *observed.policies(rows["policies"]),
+            *observed.exchanges(_EXCHANGE | row for row in rows["exchanges"]),
+            *observed.queues(_QUEUE | row for row in rows["queues"]),
+            *observed.bindings(_BINDING | row for row in rows["bindings"]),
+            *observed.policies(_POLICY | row for row in rows["policies"]),
             operator_policies=tuple(_operator_policies(operator)),
+        )
+        return Definitions(
+            topology=topology,
+            version=_version(tree),
+            beside={kind: count for kind in BESIDE if (count := len(_rows(tree, kind, chosen)))},
+            unknown=tuple(row["name"] for row in rows["queues"] if topology.queue(row["name"]) is None),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
@@ -35,18 +85,47 @@ def topology_of(text: str, *, source: str, vhost: str | None = None) -> Topology
         ) from None  # fmt: skip
 
 
+def _tree(text: str, source: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        place = f"{source}:{error.lineno}:{error.colno}"
+        raise UsageError(
+            f"{place}: this is not JSON",
+            why=error.msg,
+            remedy=f"{source} is not a file of RabbitMQ definitions. {_EXPORT}",
+        ) from None
+    except (ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise UsageError(f"{source} is not a file of RabbitMQ definitions", why=why, remedy=_EXPORT) from None
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _version(tree: Mapping[str, Any]) -> Version | None:
+    """`rabbit_version`, which hand-written files do not have."""
+    found = re.match(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", str(tree.get("rabbit_version", "")))
+    return tuple(int(part) for part in found.groups() if part) if found else None
+
+
 def _chosen(tree: Mapping[str, Any], source: str, vhost: str | None) -> str:
-    named = [row["name"] for row in tree.get("vhosts", ())]
+    """The vhost that was asked for, or the only one: listed, named by the rows, or by a vhost's own export."""
+    rows = [row for kind in ("exchanges", "queues", "bindings", "policies") for row in tree.get(kind, ())]
+    listed = [row["name"] for row in tree.get("vhosts", ())] or [row["vhost"] for row in rows if "vhost" in row]
+    named = sorted(set(map(str, listed)))
     if vhost is None and len(named) > 1:
-        raise UsageError(f"{source} has {len(named)} vhosts: {', '.join(sorted(named))}", remedy="Name one by --vhost.")
+        raise UsageError(f"{source} has {len(named)} vhosts: {', '.join(named)}", remedy="Name one by --vhost.")
     if vhost is not None and named and vhost not in named:
-        raise UsageError(f"{source} has no vhost {vhost!r}", remedy=f"It has {', '.join(sorted(named))}.")
-    return str(vhost if vhost is not None else next(iter(named), "/"))
+        raise UsageError(f"{source} has no vhost {vhost!r}", remedy=f"It has {', '.join(named)}.")
+    return str(vhost if vhost is not None else next(iter(named), tree.get("original_vhost_name", "/")))
 
 
 def _rows(tree: Mapping[str, Any], kind: str, vhost: str) -> list[dict[str, Any]]:
-    """Rows of one vhost; a vhost's own export does not name it."""
-    return [dict(row) for row in tree.get(kind, ()) if row.get("vhost", vhost) == vhost]
+    """Rows of one vhost, without keys that are null; a vhost's own export does not name it."""
+    rows = (dict(row) for row in tree.get(kind) or () if row.get("vhost", vhost) == vhost)
+    return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
 
 def _operator_policies(rows: Iterable[Mapping[str, Any]]) -> Iterable[Policy]:

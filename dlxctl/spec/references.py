@@ -88,9 +88,11 @@ def _exchanges_of(queue: WorkQueue | VerbatimQueue, layout: Layout, *path: str) 
 
 
 def _ends(layout: Layout) -> Iterator[Diagnostic]:
+    made = {layout.naming.dlx, layout.naming.unrouted} if layout.dead_letter_queues else set()
+    known = PREDECLARED | layout.exchanges.keys() | layout.tier_names | made
     for index, binding in enumerate(layout.verbatim.bindings):
         for end, name in (("source", binding.source), ("destination", binding.destination)):
-            if name not in layout.exchanges and name not in PREDECLARED:
+            if name not in known:
                 place = layout.place("verbatim", "bindings", index, end)
                 cause = f"the {end} of a binding is exchange {quoted(name)}, which is not declared."
                 yield rules.NO_SUCH_EXCHANGE.at(place, cause, _remedy(name, layout.exchanges, "exchanges"))

@@ -5,6 +5,7 @@ A failed check raises a PydanticCustomError whose type is a rule's code and whos
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -95,6 +96,29 @@ def tier_pattern(value: Any) -> Any:
         raise problem(rules.BAD_NAME, cause, "Write, for instance, retry.{delay}.")
     _refuse_longer(value, _NAME_BYTES - len(f"{MAX_TTL_MS}ms"))
     return value
+
+
+def refused_name(name: str) -> str | None:
+    """Why a queue or exchange of this name cannot stand in a file; None when it can."""
+    return _refusal(broker_name, name)
+
+
+def refused_text(text: str) -> str | None:
+    """The same for a routing key, a vhost or the name of a policy."""
+    return _refusal(short_text, text)
+
+
+def refused_owner(name: str) -> str | None:
+    """The same for the name of a topology."""
+    return _refusal(topology_name, name)
+
+
+def _refusal(check: Callable[[Any], Any], text: str) -> str | None:
+    try:
+        check(text)
+    except PydanticCustomError as refusal:
+        return str((refusal.context or {})["cause"])
+    return None
 
 
 def _refuse_longer(value: Any, limit: int) -> None:
