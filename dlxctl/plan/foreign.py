@@ -62,9 +62,10 @@ def _against(
         elif policy.priority >= ours.priority:
             beaten.setdefault(ours.name, (ours, []))[1].append(queue)
     for ours, queues in beaten.values():
+        tied = " or, since their priorities are equal, may take" if policy.priority == ours.priority else ""
         yield rules.SHADOWED.at(
             _first(queues, layout, desired),
-            f"policy {_shown(policy)} takes {_names(queues)} from our policy {_shown(ours)},"
+            f"policy {_shown(policy)} takes{tied} {_names(queues)} from our policy {_shown(ours)},"
             f" which sets {_settings(ours.definition)}.",
             f"Lower its priority below {ours.priority}, or narrow its pattern.",
         )
