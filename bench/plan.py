@@ -51,7 +51,7 @@ def planned(broker: RunningBroker, queues: int, runs: int) -> Planned:
         again = tuple(measured([DLXCTL, "plan"], environment=environment, directory=directory) for _ in range(runs))
         if "Nothing to do." not in again[0].stdout:
             raise BenchError(f"a second plan found something to do:\n{again[0].stdout[:500]}")
-        imported_s = imported(broker, broker.api("GET", f"definitions/{first}"), second)
+        imported_s = imported(broker, call(broker, "GET", f"definitions/{first}"), second)
         return Planned(version=broker.version, queues=queues, applied=applied, imported_s=imported_s, planned=again)
 
 
@@ -59,13 +59,20 @@ def imported(broker: RunningBroker, definitions: dict[str, Any], vhost: str) -> 
     """Seconds that one POST of `definitions` takes; an export leaves internal exchanges out, so ours is put in."""
     owner = {"name": "dlxctl.bench", "type": "headers", "durable": True, "auto_delete": False, "internal": True}
     definitions["exchanges"].append(owner | {"arguments": {}})
+    began = monotonic()
+    call(broker, "POST", f"definitions/{vhost}", definitions)
+    return monotonic() - began
+
+
+def call(broker: RunningBroker, method: str, path: str, body: Any = None) -> Any:
+    """The management API, with the patience that thousands of queues need."""
     request = urllib.request.Request(
-        f"{broker.management_url}/api/definitions/{vhost}", json.dumps(definitions).encode(), method="POST",
+        f"{broker.management_url}/api/{path}", None if body is None else json.dumps(body).encode(), method=method,
         headers={"Authorization": f"Basic {b64encode(b'guest:guest').decode()}", "Content-Type": "application/json"},
     )  # fmt: skip
-    began = monotonic()
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S):
-        return monotonic() - began
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+        content = answer.read()
+    return json.loads(content) if content else None
 
 
 @contextmanager
@@ -77,4 +84,4 @@ def vhost(broker: RunningBroker) -> Iterator[str]:
     try:
         yield name
     finally:
-        broker.api("DELETE", f"vhosts/{name}")
+        call(broker, "DELETE", f"vhosts/{name}")
