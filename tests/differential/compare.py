@@ -13,7 +13,17 @@ from tests.differential.scenario import Data
 
 
 def compare(broker: RunningBroker, batch: list[Data]) -> tuple[int, list[str]]:
-    """How many of the scenarios told something, and those in which model and broker differ, as text."""
+    """How many of the scenarios told something, and those in which model and broker differ, as text.
+
+    What differs is played once more: a wrong rule differs again, a machine that stood still for a moment does not.
+    """
+    told, wrong = _played(broker, batch)
+    if wrong:
+        _, wrong = _played(broker, [data for data, _ in wrong])
+    return told, [text for _, text in wrong]
+
+
+def _played(broker: RunningBroker, batch: list[Data]) -> tuple[int, list[tuple[Data, str]]]:
     with _vhost(broker) as vhost:
         return _compare(broker, vhost, batch)
 
@@ -30,19 +40,19 @@ def _vhost(broker: RunningBroker) -> Iterator[str]:
         broker.api("DELETE", f"vhosts/{name}")
 
 
-def _compare(broker: RunningBroker, vhost: str, batch: list[Data]) -> tuple[int, list[str]]:
+def _compare(broker: RunningBroker, vhost: str, batch: list[Data]) -> tuple[int, list[tuple[Data, str]]]:
     played = play(broker, vhost, batch)
     expected = [predicted(data, nearest(broker.release), each) for data, each in zip(batch, played, strict=True)]
     wanted = {queue: count for outcome in expected if outcome for queue, count in outcome.stuck.items()}
     stuck = stuck_in(broker, vhost, wanted)
-    told, wrong = 0, []
+    told, wrong = 0, list[tuple[Data, str]]()
     for data, outcome, each in zip(batch, expected, played, strict=True):
         if outcome is None:
             continue
         told += 1
         each.outcome.stuck = {name: stuck[name] for name, _, _ in data["queues"] if name in stuck}
         if outcome != each.outcome:
-            wrong.append(f"{pprint.pformat(data, width=120)}\n{_difference(outcome, each.outcome)}")
+            wrong.append((data, f"{pprint.pformat(data, width=120)}\n{_difference(outcome, each.outcome)}"))
     return told, wrong
 
 
