@@ -79,6 +79,6 @@ def _lines(report: dict[str, Any]) -> list[str]:
         return [printable(f"{name}: as it was", 300) for name in report["reverted"]] or ["No migration has begun."]
     lines: list[str] = []
     for queue in report["queues"]:
-        lines.append(printable(f"{queue['name']}, {queue['bindings']} bindings:", 300))
+        lines.append(printable(f"{queue['name']}, bindings that lead to it: {queue['bindings']}", 300))
         lines += [printable(f"  {number}. {step}", 500) for number, step in enumerate(queue["steps"], start=1)]
     return lines or ["No queue has to be made anew."]

@@ -240,13 +240,14 @@ def homeward(binding: Binding, scaffold: Scaffold) -> Binding:
 def text(step: Step, site: Site) -> str:
     """What the step does, for plans and progress."""
     queue, temporary = site.scaffold.queue, site.scaffold.temporary
+    bindings = "1 binding" if site.bindings == 1 else f"{site.bindings} bindings"
     match step:
         case Step.PREPARE:
             return f"make {temporary} and the exchanges that lead to it"
         case Step.BRIDGE:
-            return f"lead {site.bindings} bindings to {queue} over the bridge as well"
+            return f"lead {bindings} to {queue} over the bridge as well"
         case Step.RELEASE:
-            return f"take {site.bindings} bindings off {queue}: the bridge has them"
+            return f"take {bindings} off {queue}: the bridge has them"
         case Step.DIVERT:
             return f"turn the bridge from {queue} to {temporary}, in one step"
         case Step.CUT_OVER:
@@ -256,9 +257,9 @@ def text(step: Step, site: Site) -> str:
         case Step.JOIN:
             return f"turn the bridge back to {queue}, in one step"
         case Step.REBIND:
-            return f"bind {queue} as it was ({site.bindings} bindings)"
+            return f"bind {queue} as it was ({bindings})"
         case Step.UNBRIDGE:
-            return f"take {site.bindings} bindings off the bridge: {queue} has them"
+            return f"take {bindings} off the bridge: {queue} has them"
         case Step.BRING_HOME:
             return f"move every message of {temporary} back to {queue}, and delete it"
         case Step.CLEAR:

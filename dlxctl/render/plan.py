@@ -185,8 +185,8 @@ def migration(each: CannotChange) -> tuple[str, ...]:
         )
     return (
         "Queue: dlxctl apply --allow migrate makes it anew, with its messages and bindings, by the steps shown.",
-        "What is published to the default exchange while the name leads nowhere, for milliseconds, is returned if it "
-        "is mandatory and lost if not (docs/migrate.md).",
+        "What is published to the default exchange in the milliseconds in which the name leads nowhere may be lost "
+        "(docs/migrate.md).",
         "Or write its present settings into the file.",
     )
 
