@@ -13,8 +13,7 @@ from typing import Any
 
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.summary import Row
-from dlxctl.replay.verdict import with_entries
-from dlxctl.wire import frames
+from dlxctl.wire import content, frames, table
 from dlxctl.wire.intake import Delivery
 
 FORMAT = 1
@@ -52,9 +51,23 @@ class Archived:
 
 def identity(header: bytes, body_frames: bytes) -> bytes:
     """16 octets that tell a message by its bytes, without the broker's counters; `body_frames` as a Delivery has it."""
-    state = hashlib.blake2b(with_entries(header, instead_of=COUNTERS), digest_size=16)
-    state.update(frames.body_of(body_frames))
+    state = hashlib.blake2b(digest_size=16)
+    for part in (*_parts(header), frames.body_of(body_frames)):
+        state.update(len(part).to_bytes(8, "big"))
+        state.update(part)
     return state.digest()
+
+
+def _parts(header: bytes) -> list[bytes]:
+    """Properties in their order and header entries in an order of their own: RabbitMQ 3.10 sorts them by key from the
+    second delivery on, when it adds its counter, and makes a table where there was none."""
+    where = content.read(header)
+    _, broken_at = table.find(header, where.table, where.table_end, frozenset())
+    if where.trouble != table.INTACT or broken_at != table.INTACT:
+        return [header]
+    parts = [name.encode() + header[start:end] for name, (start, end) in where.spans.items() if name != "headers"]
+    fields = table.walk(header, where.table, where.table_end)
+    return parts + sorted(header[field.start : field.end] for field in fields if field.key not in COUNTERS)
 
 
 def head_line(head: Head) -> bytes:

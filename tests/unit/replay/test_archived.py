@@ -79,6 +79,12 @@ def test_the_brokers_counters_are_no_part_of_what_a_message_is() -> None:
     other = delivery(amqp.entry(b"a", amqp.integer(2)))
     keys = [identity(one.header, one.body) for one in (plain, counted, other)]
     assert (keys[0] == keys[1], keys[0] == keys[2]) == (True, False)
+    sorted_anew = delivery(amqp.entry(b"x-delivery-count", amqp.integer(1)), amqp.entry(b"b", amqp.integer(2)),
+                           amqp.entry(b"a", amqp.integer(1)))  # fmt: skip
+    as_sent = delivery(amqp.entry(b"a", amqp.integer(1)), amqp.entry(b"b", amqp.integer(2)))
+    assert identity(sorted_anew.header, sorted_anew.body) == identity(as_sent.header, as_sent.body)
+    bare, counted = amqp.Header(b"", None), amqp.Header(b"", (amqp.entry(b"x-delivery-count", amqp.integer(1)),))
+    assert identity(bare.payload(), b"") == identity(counted.payload(), b"")
     assert identity(plain.header, delivery(body=b"x").body) != keys[0]
 
 
