@@ -98,8 +98,9 @@ UNCONTAINED = frozenset(
     }
 )
 """Errors outside a task's own code. Pools of processes report them; in others only dlxctl's consumer does."""
-ELSEWHERE: dict[str, Row] = {"solo": ENDING}
-"""What they do by pool; in any that is not named here the thread ends, and the message is held."""
+SOLO = "solo"
+ENDS_SOLO = frozenset({Outcome.ON_FAILURE_RAISES, Outcome.BACKEND_DOWN, Outcome.MEMORY_ERROR})
+"""Those that end a worker with the pool solo. Of the others, and in threads, the message is held."""
 HELD: Row = (_A, Step.HELD, Step.HELD)
 
 REQUEUES_HARD_LIMIT: tuple[int, ...] = (5, 5)
@@ -127,7 +128,7 @@ def step(outcome: Outcome, app: AppFacts, task: TaskFacts) -> Step:
 def row(outcome: Outcome, app: AppFacts, task: TaskFacts) -> Row:
     """The row of the tables that holds; not for the hard time limit."""
     if uncontained(outcome, app):
-        return ELSEWHERE.get(app.pool, HELD)
+        return ENDING if app.pool == SOLO and outcome in ENDS_SOLO else HELD
     hook, hooked = HOOKED.get(outcome, (None, CELERY[outcome]))
     if hook is not None and hook in app.hooks | task.hooks:
         return hooked

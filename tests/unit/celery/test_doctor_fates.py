@@ -8,7 +8,7 @@ import pytest
 from dlxctl.celery.doctor.fates import outcomes
 from dlxctl.celery.doctor.outcomes import END_MEANINGS, MEANINGS, End, Outcome
 from dlxctl.celery.doctor.rest import Rest
-from dlxctl.celery.doctor.steps import UNCONTAINED
+from dlxctl.celery.doctor.steps import ENDS_SOLO, UNCONTAINED
 from dlxctl.celery.doctor.values import AppFacts, Hook, TaskFacts
 from dlxctl.model.topology import QueueType
 from tests.celery_failures.matrix import CONFIGURATIONS, PROTECTED, ROWS, Configuration, Fate, Row
@@ -169,13 +169,13 @@ def test_outcomes_that_a_pool_does_not_have_are_left_out(pool: str) -> None:
     assert set(outcomes(app, task, CLASSIC)) == {outcome_of(row) for row in COMPARED if pool in row.pools}
 
 
-@pytest.mark.parametrize(("pool", "kills"), [("threads", False), ("solo", True)])
-def test_errors_outside_the_task_are_caught_by_nobody_in_other_pools(pool: str, kills: bool) -> None:
-    """Threads hold the message until the connection ends, solo ends; dlxctl's consumer catches them."""
+@pytest.mark.parametrize(("pool", "ending"), [("threads", frozenset()), ("solo", ENDS_SOLO)])
+def test_errors_outside_the_task_are_caught_by_nobody_in_other_pools(pool: str, ending: frozenset[Outcome]) -> None:
+    """The message is held until the connection ends, or solo ends; dlxctl's consumer catches them."""
     late, task = case(CONFIGURATIONS["C"])
     for outcome in UNCONTAINED:
         found = outcomes(replace(late, pool=pool), task, CLASSIC)[outcome]
-        assert (found.end, found.kills_worker) == (End.LOOPS, kills)
+        assert (found.end, found.kills_worker) == (End.LOOPS, outcome in ending)
         ours, hooked = protected()
         assert outcomes(replace(ours, pool=pool), hooked, CLASSIC)[outcome].end is End.DLQ
 
