@@ -1,6 +1,7 @@
 """A plan as text and as JSON."""
 
 import json
+import re
 from pathlib import Path
 
 from hypothesis import given
@@ -10,6 +11,7 @@ from dlxctl.broker.memory_admin import MemoryAdmin
 from dlxctl.model.topology import Queue, QueueType
 from dlxctl.ops.apply import apply
 from dlxctl.ops.plan import make_plan
+from dlxctl.plan.hazards import MEANINGS, Hazard
 from dlxctl.plan.report import Report
 from dlxctl.plan.rules import RULES
 from dlxctl.plan.value import Intent
@@ -95,6 +97,14 @@ def test_the_names_of_a_pattern_are_read_back(names: list[str]) -> None:
     assert names_in(pattern(names)) == frozenset(names)
     assert names_in("^(a|b)") is None
     assert names_in("orders.*") is None
+
+
+def test_the_page_has_every_hazard() -> None:
+    """docs/plan-and-apply.md and the closed set have the same words, in one order."""
+    page = (Path(__file__).parents[3] / "docs" / "plan-and-apply.md").read_text()
+    table = page.split("## Hazards")[1].split("##")[0]
+    assert re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE) == [str(hazard) for hazard in Hazard]
+    assert set(MEANINGS) == set(Hazard)
 
 
 def test_the_markdown_folds_the_changes_as_a_diff() -> None:
