@@ -8,9 +8,10 @@ from bench.memory import peaks
 from bench.options import Options, from_environment
 from bench.plan import QUEUES, planned
 from bench.process import BenchError
-from bench.render import memory_table, plan_table, speed_table, startup_table
+from bench.render import memory_table, plan_table, speed_table, startup_table, task_table
 from bench.speed import tables
 from bench.startup import starts
+from bench.task import costs
 from tests.brokers import NoBroker, RunningBroker, asked_versions, obtain
 
 
@@ -32,6 +33,8 @@ def _measure(part: str, brokers: list[RunningBroker], options: Options) -> str:
     """The part's tables as Markdown, each printed as soon as it is there."""
     if part == "speed":
         made = (speed_table(table) for table in tables(brokers, options))
+    elif part == "task":
+        made = (table for table in [task_table(costs(brokers, options))])
     elif part == "plan":
         some = (planned(broker, options.messages or QUEUES, options.runs) for broker in brokers)
         made = (table for table in [plan_table(some)])

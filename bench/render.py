@@ -7,6 +7,7 @@ from bench.memory import Peak
 from bench.plan import Planned
 from bench.speed import Row, Table
 from bench.startup import Start
+from bench.task import Cost
 
 AGAINST = ("shovel", "pika-consume", "pika-get")
 UNIT = 100_000
@@ -14,6 +15,12 @@ UNKNOWN = "?"
 SPEED_HEAD = (
     "way", "messages", "messages/s", "slowest to fastest", *(f"x {name}" for name in AGAINST),
     "client CPU s / 100k", "broker CPU s / 100k", "client peak MB",
+)  # fmt: skip
+
+
+TASK_HEAD = (
+    "way", "RabbitMQ", "queue type", "tasks", "tasks/s", "slowest to fastest", "more time", "more CPU",
+    "code, µs a task", "more of a task's time",
 )  # fmt: skip
 
 
@@ -54,6 +61,25 @@ def startup_table(starts: Iterable[Start]) -> str:
         for start in starts
     )
     return _markdown(("command", "ms", "CPU ms", "peak MB"), lines)
+
+
+def task_table(pairs: Iterable[tuple[Cost, Cost]]) -> str:
+    """Two lines a pair, compared by medians; the last column by the quickest run of plain Celery."""
+    lines = []
+    for pair in pairs:
+        for cost in pair:
+            rates = [cost.tasks / seconds for seconds in cost.seconds]
+            lines.append((
+                cost.way, cost.version, cost.queue_type, f"{cost.tasks:,}", f"{median(rates):,.0f}",
+                f"{min(rates):,.0f} to {max(rates):,.0f}", _more(pair[0].seconds, cost.seconds),
+                _more(pair[0].cpu_s, cost.cpu_s), f"{sum(cost.steps_us):.1f}",
+                f"{(sum(cost.steps_us) - sum(pair[0].steps_us)) / min(pair[0].seconds) * cost.tasks / 1e6:+.2%}",
+            ))  # fmt: skip
+    return _markdown(TASK_HEAD, lines)
+
+
+def _more(base: list[float], other: list[float]) -> str:
+    return f"{median(other) / median(base) - 1:+.1%}" if base and other else UNKNOWN
 
 
 def plan_table(some: Iterable[Planned]) -> str:

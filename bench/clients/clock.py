@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 URL_VARIABLE = "BENCH_URL"
 
+MARKS = "marks.jsonl"
+"""Where the worker of the part `task` writes down its times, in its working directory."""
+
 
 def url() -> str:
     """The AMQP URL of the vhost, from the environment: command lines are seen by everybody."""

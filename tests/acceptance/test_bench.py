@@ -103,3 +103,13 @@ def test_a_wrong_variable_is_named(broker: RunningBroker, page: Path, variables:
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_cost_of_a_task_has_its_rows(broker: RunningBroker, page: Path) -> None:
+    """Plain Celery and dlxctl each work off every no-op, and the table compares the two."""
+    done = run(broker, page, N=COUNT, TYPES="classic", WHAT="task")
+    assert done.returncode == 0, done.stderr
+    text = page.read_text().split("<!-- task -->")[1]
+    (plain,), (ours,) = cells(text, "celery"), cells(text, "dlxctl")
+    assert plain[2:4] == ours[2:4] == ["classic", str(COUNT)]
+    assert (plain[6], ours[6][-1]) == ("+0.0%", "%")
