@@ -20,10 +20,16 @@ MOST_BYTES = 256 * 2**20
 BESIDE = ("users", "permissions", "topic_permissions", "parameters", "global_parameters")
 """Sections that a topology has nothing of."""
 
+_SECTIONS = ("exchanges", "queues", "bindings", "policies")
 _EXCHANGE = {"durable": True, "auto_delete": False, "internal": False, "arguments": {}}
 _QUEUE = {"durable": True, "auto_delete": False, "arguments": {}}
 _BINDING = {"destination_type": "queue", "routing_key": "", "arguments": {}, "properties_key": ""}
 _POLICY = {"apply-to": "all", "priority": 0}
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "name": str, "type": str, "source": str, "destination": str, "destination_type": str, "routing_key": str,
+    "pattern": str, "apply-to": str, "durable": bool, "auto_delete": bool, "internal": bool, "priority": int,
+    "arguments": (dict, list), "definition": dict,
+}  # fmt: skip
 _EXPORT = "Export one with rabbitmqctl export_definitions."
 
 
@@ -61,7 +67,7 @@ def definitions_of(text: str, *, source: str, vhost: str | None = None) -> Defin
     tree = _tree(text, source)
     try:
         chosen = _chosen(tree, source, vhost)
-        rows = {kind: _rows(tree, kind, chosen) for kind in ("exchanges", "queues", "bindings", "policies")}
+        rows = {kind: _rows(tree, kind, chosen) for kind in _SECTIONS}
         operator = [row["value"] | {"name": row["name"]} for row in _rows(tree, "parameters", chosen)
                     if row.get("component") == "operator_policy"]  # fmt: skip
         topology = Topology.of(
@@ -112,8 +118,8 @@ def _version(tree: Mapping[str, Any]) -> Version | None:
 
 def _chosen(tree: Mapping[str, Any], source: str, vhost: str | None) -> str:
     """The vhost that was asked for, or the only one: listed, named by the rows, or by a vhost's own export."""
-    rows = [row for kind in ("exchanges", "queues", "bindings", "policies") for row in tree.get(kind, ())]
-    listed = [row["name"] for row in tree.get("vhosts", ())] or [row["vhost"] for row in rows if "vhost" in row]
+    rows = [row for kind in _SECTIONS for row in tree.get(kind) or ()]
+    listed = [row["name"] for row in tree.get("vhosts") or ()] or [row["vhost"] for row in rows if "vhost" in row]
     named = sorted(set(map(str, listed)))
     if vhost is None and len(named) > 1:
         raise UsageError(f"{source} has {len(named)} vhosts: {', '.join(named)}", remedy="Name one by --vhost.")
@@ -123,9 +129,27 @@ def _chosen(tree: Mapping[str, Any], source: str, vhost: str | None) -> str:
 
 
 def _rows(tree: Mapping[str, Any], kind: str, vhost: str) -> list[dict[str, Any]]:
-    """Rows of one vhost, without keys that are null; a vhost's own export does not name it."""
-    rows = (dict(row) for row in tree.get(kind) or () if row.get("vhost", vhost) == vhost)
-    return [{key: value for key, value in row.items() if value is not None} for row in rows]
+    """Rows of one vhost, without keys that are null; a vhost's own export does not name it. Raises TypeError.
+
+    RabbitMQ 3.10 and 4.0 export "undefined" where they once imported an exchange without auto_delete (measured).
+    """
+    found = []
+    for row in tree.get(kind) or ():
+        if row.get("vhost", vhost) == vhost:
+            left = {key: value for key, value in row.items() if value is not None}
+            if left.get("auto_delete") == "undefined":
+                del left["auto_delete"]
+            found.append(left)
+            if kind in _SECTIONS:
+                _check_types(kind, left)
+    return found
+
+
+def _check_types(kind: str, row: Mapping[str, Any]) -> None:
+    for key, wanted in _TYPES.items():
+        value = row.get(key)
+        if key in row and (not isinstance(value, wanted) or (isinstance(value, bool) and wanted is int)):
+            raise TypeError(f"{key} of {row.get('name', 'a row')!r} in {kind} is {json.dumps(value)[:40]}")
 
 
 def _operator_policies(rows: Iterable[Mapping[str, Any]]) -> Iterable[Policy]:

@@ -82,8 +82,11 @@ def import_topology(found: Found, name: str | None = None) -> Imported:
     Raises UsageError, and DlxctlError when the vhost has more than a file can hold.
     """
     name = name or _name(found)
-    if refused := refused_owner(name) or refused_text(found.topology.vhost):
+    if refused := refused_owner(name):
         raise UsageError("the topology cannot be called so", why=refused, remedy="Name it by --topology.")
+    vhost = found.topology.vhost
+    if refused := refused_text(vhost) if vhost else "it has no name":
+        raise UsageError(f"vhost {quoted(vhost)} cannot stand in a topology file", why=refused)
     kept, notes = sift(found.topology, name)
     routes = Routes(kept, RELEASES[-1])
     recognised = recognise(kept, name, lambda exchange, key: routes.route(exchange, key, {}), _refused)
@@ -160,7 +163,7 @@ def _read_back(text: str, layout: Layout) -> Layout:
         read = spec.load(text)
     except InvalidTopology as refusal:
         raise DlxctlError(
-            f"vhost {quoted(layout.vhost)} does not fit into one topology file",
+            f"vhost {quoted(layout.vhost)} cannot be written as one topology file",
             why=refusal.diagnostics[0].cause,
             remedy="Spread its queues over several vhosts, or write a file for those that are to be managed.",
         ) from None

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dlxctl.lint.names import RESERVED
+from dlxctl.model.attributes import BY_ARGUMENT, BY_POLICY
 from dlxctl.model.topology import Binding, Exchange, Key, Policy, Queue, Topology
 from dlxctl.plan.import_rules import CELERY, END, NAME, OTHERS, PASSING, VALUE, Note
 from dlxctl.spec.expand import OWNER_HEADER
@@ -19,6 +20,8 @@ APPLY_TO = frozenset({"all", "queues", "exchanges", "classic_queues", "quorum_qu
 _EXCHANGE_TYPE = re.compile("direct|fanout|topic|headers|x-.+")
 MQTT = re.compile("mqtt-(subscription|will)-")
 """Queues that the MQTT plugin makes for its clients."""
+_ARGUMENT_KINDS = {**{name: attribute.kind for name, attribute in BY_ARGUMENT.items()}, "alternate-exchange": str}
+_POLICY_KINDS = {**{key: attribute.kind for key, attribute in BY_POLICY.items()}, "alternate-exchange": str}
 _DEEPEST = 12
 """So deep may a value nest: the file may have 20 levels, and a value stands in up to 6."""
 _INTEGERS = range(-(2**63), 2**63)
@@ -124,7 +127,15 @@ def _unsayable_parts(thing: Exchange | Queue | Policy) -> Iterator[str]:
             yield "it sets nothing"
         if cause := unsayable(thing.pattern):
             yield cause
+    else:
+        flags = (thing.durable, thing.auto_delete, *((thing.internal,) if isinstance(thing, Exchange) else ()))
+        if not all(isinstance(flag, bool) for flag in flags):
+            yield "a flag that is neither true nor false"
+    known = _POLICY_KINDS if isinstance(thing, Policy) else _ARGUMENT_KINDS
     values = thing.definition if isinstance(thing, Policy) else thing.arguments
+    yield from (
+        f"{key} is {value!r}" for key, value in values.items() if key in known and type(value) is not known[key]
+    )
     if cause := unsayable(dict(values)):
         yield cause
 

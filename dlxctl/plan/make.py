@@ -78,7 +78,8 @@ def _fingerprint(drift: Drift, intent: Intent) -> str:
     wanted: dict[Key, BrokerObject] = {**desired.exchanges, **desired.queues, **desired.bindings}
     seen: dict[Key, BrokerObject] = {**observed.exchanges, **observed.queues, **observed.bindings}
     concerned = [thing for key, thing in seen.items() if key in wanted or key in drift.owned]
-    groups: list[Iterable[BrokerObject]] = [wanted.values(), drift.stand, concerned, observed.policies.values()]
+    kept = drift.layout.verbatim.policies.values()
+    groups: list[Iterable[BrokerObject]] = [wanted.values(), drift.stand, kept, concerned, observed.policies.values()]
     text = json.dumps([str(intent), *(sorted(map(_canonical, group)) for group in groups)])
     return hashlib.sha256(text.encode()).hexdigest()
 

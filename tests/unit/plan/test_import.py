@@ -1,12 +1,17 @@
 """What import makes of a vhost: our own style back as it was, everything else verbatim, nothing lost."""
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dlxctl import spec
 from dlxctl.broker.memory_admin import MemoryAdmin
+from dlxctl.celery.module import module_text
 from dlxctl.errors import RefusedForSafety, UsageError
 from dlxctl.model.layout import Layout, SettingsMode
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Policy, Queue, QueueType, Topology
@@ -240,6 +245,8 @@ def test_adopting_is_refused_where_it_would_change_something() -> None:
         ("[]", "not a file of RabbitMQ definitions"),
         ('{"queues": [5]}', "not a file of RabbitMQ definitions"),
         ('{"queues": [{"durable": true}]}', "KeyError: 'name'"),
+        ('{"queues": [{"name": "a", "durable": "true"}]}', "durable of 'a' in queues is \"true\""),
+        ('{"policies": [{"name": "a", "pattern": 5, "definition": {}}]}', "pattern of 'a' in policies is 5"),
         ('{"vhosts": [{"name": "a"}, {"name": "b"}]}', "2 vhosts: a, b"),
         ('{"queues": [{"name": "q", "vhost": "a"}, {"name": "q", "vhost": "b"}]}', "2 vhosts: a, b"),
     ],
@@ -263,3 +270,48 @@ def test_settings_that_only_arguments_have_stay_arguments() -> None:
     assert got.layout.settings is SettingsMode.POLICY
     assert got.layout.work_queues["emails"].arguments == {"x-max-length": 9}
     assert got.notes == ()
+
+
+CORPUS = sorted((Path(__file__).parents[2] / "corpus" / "definitions").glob("*.json"))
+ODD = ["null", "5", "1.5", "true", '""', "[]", "{}", '"a\\nb"', '"\\ud800"', "[null]", '{"a": null}', str(2**70),
+       '{"x-queue-type": "odd"}', '{"x-message-ttl": "5"}', '{"x-dead-letter-exchange": 7}', f'"{"x" * 300}"',
+       '{"x-dead-letter-exchange": "", "x-dead-letter-routing-key": [1]}', '"undefined"']  # fmt: skip
+
+
+def spots(tree: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container in a tree, with each of its keys or indexes."""
+    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
+        yield tree, key
+        yield from spots(value)
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_damaged_definitions_are_imported_or_refused(data: st.DataObject) -> None:
+    """Whatever value stands where, the outcome is a file that is read back, or exit 2; never another error."""
+    tree = json.loads(data.draw(st.sampled_from(CORPUS)).read_text())
+    for _ in range(data.draw(st.integers(1, 3))):
+        holder, key = data.draw(st.sampled_from(list(spots(tree))))
+        holder[key] = json.loads(data.draw(st.sampled_from(ODD)))
+    try:
+        got = import_topology(in_definitions(json.dumps(tree), "test", None))
+    except UsageError:
+        return
+    assert spec.load(got.text) == got.layout
+
+
+def test_an_exchange_that_rabbitmq_exports_as_undefined_is_held() -> None:
+    """3.10 and 4.0 write so where they imported it without auto_delete."""
+    found = in_definitions('{"exchanges": [{"name": "e", "type": "topic", "auto_delete": "undefined"}]}', "test", None)
+    got = import_topology(found)
+    assert got.whole
+    assert got.layout.exchanges["e"].auto_delete is False
+
+
+def test_kept_queues_are_not_for_workers() -> None:
+    """The generated Celery module names the work queues only."""
+    read = spec.load(imported(*OTHERS).text)
+    text = module_text(read, expand(read))
+    assert '"orders"' in text or "'orders'" in text
+    assert "dlq" not in text
+    assert "retry.10s" not in text

@@ -79,6 +79,12 @@ def test_bindings_between_exchanges_come_last() -> None:
     assert "policy wide" in describe(changes[0]) or "policy wide" in " ".join(map(describe, changes[:4]))
 
 
+def test_what_was_reviewed_includes_the_kept_policies() -> None:
+    """Another policy in the file is another plan."""
+    one, other = layout(KEPT), layout(KEPT.replace("max-length: 10", "max-length: 11"))
+    assert plan_on(MemoryAdmin("/"), one).fingerprint != plan_on(MemoryAdmin("/"), other).fingerprint
+
+
 @pytest.mark.parametrize(
     ("section", "code"),
     [
