@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "celery": "Generate the Celery configuration module.",
     "doctor": "Tell which failures of a Celery app's tasks reach their dead-letter queue.",
     "trace": "Walk a failing message through the topology, without a broker.",
+    "graph": "Draw the topology as Mermaid, DOT or SVG.",
     "inspect": "List and group the dead letters of a queue, leaving them there.",
     "replay": "Move dead letters back to the queues they came from.",
     "export": "Copy dead letters into an archive file.",
