@@ -30,7 +30,7 @@ class Release:
     newest_first: bool = True
     last_death: bool = True
     carries_count: bool = False
-    returns_to_the_back: bool = False
+    returns_to_the_back: bool = True
     never_settles_with_itself: bool = False
     expires_both_heads: bool = False
     delayed_retry: bool = False
@@ -45,10 +45,13 @@ class Release:
 RELEASES: tuple[Release, ...] = (
     Release(
         name="3.10", default_delivery_limit=None, negative_is_unlimited=False, newest_first=False, last_death=False,
-        returns_to_the_back=True, never_settles_with_itself=True,
+        never_settles_with_itself=True,
     ),
     Release(name="4.0"),
-    Release(name="4.3", carries_count=True, expires_both_heads=True, delayed_retry=True, last_name_wins=True),
+    Release(
+        name="4.3", returns_to_the_back=False, carries_count=True, expires_both_heads=True, delayed_retry=True,
+        last_name_wins=True,
+    ),
 )  # fmt: skip
 BY_NAME = {release.name: release for release in RELEASES}
 NEWEST = RELEASES[-1]

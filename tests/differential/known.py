@@ -31,6 +31,19 @@ KNOWN: dict[str, Data] = {
         "bindings": [],
         "operations": [["publish", "", "S.q0", {}, None], ["get", "S.q0", "return"]],
     },
+    "without a limit a returned message goes to the back, but on 4.3 before all others, after its delay": {
+        "exchanges": [],
+        "queues": [["S.q0", "quorum", {"x-delivery-limit": -1}], ["S.q1", "quorum", {
+            "x-delivery-limit": -1, "x-delayed-retry-type": "all", "x-delayed-retry-min": 30_000,
+        }], ["S.q2", "quorum", {"x-delivery-limit": -1}]],
+        "policies": [],
+        "bindings": [],
+        "operations": [
+            ["publish", "", "S.q0", {}, None], ["publish", "", "S.q0", {}, None], ["publish", "", "S.q1", {}, None],
+            ["publish", "", "S.q2", {}, None], ["publish", "", "S.q2", {}, None], ["get", "S.q0", "nack"],
+            ["get", "S.q1", "nack"], ["get", "S.q2", "return"],
+        ],
+    },
     "a void policy sets nothing, and -1 stays what it is": {
         "exchanges": [],
         "queues": [["S.q0", "quorum", {"x-delivery-limit": -1}]],
