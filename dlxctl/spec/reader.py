@@ -19,7 +19,7 @@ from dlxctl.spec import rules
 from dlxctl.spec.variables import VariableProblem, substitute
 
 MAX_BYTES = 1 << 20
-MAX_NODES = 20_000
+MAX_NODES = 50_000
 MAX_DEPTH = 20
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

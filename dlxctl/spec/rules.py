@@ -8,7 +8,7 @@ from dlxctl.model.diagnostics import Rule
 UNREADABLE = Rule(
     code="DLX100",
     title="The file is not text that can be read",
-    explanation="Topology files are UTF-8 text of at most 1 MiB, 20,000 YAML nodes and 20 levels of nesting.",
+    explanation="Topology files are UTF-8 text of at most 1 MiB, 50,000 YAML nodes and 20 levels of nesting.",
 )
 SYNTAX = Rule(
     code="DLX101",

@@ -315,3 +315,12 @@ def test_kept_queues_are_not_for_workers() -> None:
     assert '"orders"' in text or "'orders'" in text
     assert "dlq" not in text
     assert "retry.10s" not in text
+
+
+def test_five_thousand_queues_with_their_bindings_fit_into_a_file() -> None:
+    """A file has room for the largest vhosts that people run."""
+    names = [f"q{number}" for number in range(5000)]
+    bindings = (Binding(source="amq.topic", destination=name, routing_key=name) for name in names)
+    got = imported(*(Queue(name=name) for name in names), *bindings)
+    assert got.whole
+    assert list(spec.load(got.text).work_queues) == names
