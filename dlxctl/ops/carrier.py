@@ -13,6 +13,7 @@ from typing import Any
 from dlxctl.broker.link import LARGEST_HEADER, Link
 from dlxctl.errors import DlxctlError, NotFound
 from dlxctl.ops.look import return_in_order
+from dlxctl.ops.rotation import marked
 from dlxctl.ops.run_state import RunState
 from dlxctl.replay.letter import Letter, names_a_chord, shape_book
 from dlxctl.replay.order import LEFT, Left, Route, decide
@@ -178,7 +179,9 @@ class Carrier:
         self._count(decision, letter.id, 1)
         if (self._rotating or full) and self._may_rotate(letter):
             self.state.report.rotated += 1
-            self._send(letter.delivery, None, letter.delivery.header, False).stays = decision
+            header = letter.delivery.header
+            header = marked(letter, header) if self.state.flagged(letter) else header
+            self._send(letter.delivery, None, header, False).stays = decision
             return 1
         if full:
             raise _too_many(self.state.order.queue, len(self.window.kept))

@@ -47,6 +47,17 @@ class Tally:
     refused: int = 0
 
 
+def marked(letter: Letter, header: bytes) -> bytes:
+    """The header of a copy, with the mark of a possible duplicate where it is not there and fits.
+
+    A copy does not look redelivered any more, so only the mark tells a later run what an unfinished one may have done.
+    """
+    if letter.field(names.MAYBE_DUPLICATE):
+        return header
+    longer = with_entries(header, _MAYBE_DUPLICATE)
+    return longer if len(longer) <= LARGEST_HEADER else header
+
+
 class Round:
     """One round on one link. `copies`: what stays goes to the tail; else it is held, and the goal is bounded.
 
@@ -119,10 +130,7 @@ class Round:
             self._keep(delivery.tag)
 
     def _marked(self, letter: Letter, header: bytes) -> bytes:
-        if not (self._suspect and letter.delivery.redelivered) or letter.field(names.MAYBE_DUPLICATE):
-            return header
-        marked = with_entries(header, _MAYBE_DUPLICATE)
-        return marked if len(marked) <= LARGEST_HEADER else header
+        return marked(letter, header) if self._suspect and letter.delivery.redelivered else header
 
     def _publish(self, delivery: Delivery, queue: str, header: bytes, send: Send | None) -> None:
         sequence = self.link.publish(b"", queue.encode(), header, delivery.body)

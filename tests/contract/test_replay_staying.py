@@ -9,6 +9,7 @@ import pytest
 
 from dlxctl.broker.link import Link
 from dlxctl.broker.run_guard import RunGuard
+from dlxctl.model import headers as names
 from dlxctl.ops.carrier import Carrier
 from dlxctl.ops.replay import Patience, replay
 from dlxctl.ops.run_state import RunState
@@ -78,6 +79,21 @@ def test_more_than_a_few_that_stay_go_to_the_tail_in_order(world: World) -> None
     assert report.held == {Held(why=Hold.NO_ORIGIN): 1_500}
     assert report.remaining == 1_500
     assert sorted(bodies(world, "dead")) == sorted(body for n, (_, body) in enumerate(sent) if n % 2)
+
+
+def test_what_goes_to_the_tail_after_an_unfinished_run_carries_the_mark(world: World) -> None:
+    """Its copy does not look redelivered, so a later run could not flag what may be a duplicate."""
+    prepared(world, *[message(f"stays {n}") for n in range(1_050)])
+    begun = world.link()
+    world.guard(begun).begin("dead", {"run": "one that dies"})
+    begun.consume("dead", 1_050)
+    while not begun.pump(5):
+        pass
+    begun.abort()
+    report = run(world, replace(ORDER, may_rotate=True))
+    assert report.rotated == 50
+    flags = [Letter(delivery).field(names.MAYBE_DUPLICATE) for delivery in drained(world.link(), "dead")]
+    assert 0 < len(list(filter(None, flags))) <= 50
 
 
 def test_where_the_tail_is_not_safe_the_run_stops(world: World) -> None:
