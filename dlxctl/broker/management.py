@@ -27,7 +27,9 @@ _LIGHT = "disable_stats=true&enable_queue_totals=true"
 _OPERATORS = "columns=name,operator_policy"
 """Not among the light columns; what queues tell here is up to 8 s behind (measured)."""
 _DEPTHS = (
-    "columns=name,messages_ready,messages_unacknowledged,messages_dlx,messages_delayed,consumers,message_stats.publish"
+    "columns=name,messages_ready,messages_unacknowledged,messages_dlx,messages_delayed,consumers,messages_details"
+    ",message_stats.publish,message_stats.publish_details,message_stats.ack_details"
+    ",message_stats.deliver_no_ack_details,message_stats.get_no_ack_details"
 )
 
 

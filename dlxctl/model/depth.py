@@ -13,7 +13,8 @@ class Depth:
 
     `elsewhere`: on the way to a dead-letter queue (`messages_dlx`), or delayed by the queue itself
     (`messages_delayed`); RabbitMQ counts neither as ready. `published`: how many messages were ever routed to it, also
-    those that it refused, since the broker began to count; 0 where it counts none (`rates_mode`: none).
+    those that it refused, since the broker began to count; 0 where it counts none (`rates_mode`: none). `in_per_s` and
+    `out_per_s`: how many come and go a second; at least so many, where messages come or go that no client moves.
     """
 
     ready: int | None = None
@@ -21,6 +22,8 @@ class Depth:
     elsewhere: int | None = None
     consumers: int | None = None
     published: int = 0
+    in_per_s: float | None = None
+    out_per_s: float | None = None
 
     @property
     def messages(self) -> int | None:

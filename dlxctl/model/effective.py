@@ -4,11 +4,11 @@ Computed, because the API's `effective_policy_definition` lags by up to ten seco
 5.5, 5.8). Only the user policy with the highest priority applies; ties resolve differently by version.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from dlxctl.model.attributes import BY_ARGUMENT, BY_POLICY, DEFAULT_DELIVERY_LIMIT, Version
+from dlxctl.model.patterns import finds
 from dlxctl.model.topology import Policy, Queue, QueueType, Topology
 
 _QUEUE_SCOPES = {
@@ -67,10 +67,7 @@ def applies(policy: Policy, queue: Queue) -> bool:
 
 def matches(policy: Policy, name: str) -> bool:
     """Whether the pattern finds `name`; one that Python cannot compile never does."""
-    try:
-        return re.search(policy.pattern, name) is not None
-    except re.error:
-        return False
+    return finds(policy.pattern, name) is True
 
 
 def understood(policy: Policy, queue: Queue) -> bool:

@@ -46,8 +46,9 @@ class QueueHealth:
 
     `unacked`: messages that workers hold. `elsewhere`: messages that nobody can have now, because the queue itself
     delays them (`backend: native`) or because they are on the way to a dead-letter queue; when that number stays, they
-    cannot get there. Both are seconds old, and None where the management API does not tell. `oldest_s`: seconds since
-    the oldest message died; None for queues other than dead-letter and parking queues, and where nobody knows.
+    cannot get there. Both are seconds old, and None where the management API does not tell, like `in_per_s` and
+    `out_per_s`, what comes and goes a second. `oldest_s`: seconds since the oldest message died; None for queues other
+    than dead-letter and parking queues, and where nobody knows.
     """
 
     name: str
@@ -57,6 +58,8 @@ class QueueHealth:
     unacked: int | None = None
     elsewhere: int | None = None
     oldest_s: float | None = None
+    in_per_s: float | None = None
+    out_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,16 +129,25 @@ def read_health(access: Access, layout: Layout, *, ages: Ages | None = None) -> 
     A management API that does not answer is a remark, not an error. Raises BrokerUnavailable, BrokerRefused, NotFound
     (the vhost).
     """
-    management, ages = Management(access), ages or Ages()
-    roles = dict(_roles(layout))
+    return health_of(access, roles_of(layout), layout=layout, ages=ages or Ages())
+
+
+def health_of(access: Access, roles: Mapping[str, Role], *, layout: Layout | None, ages: Ages) -> Health:
+    """The same for the queues of `roles`, whoever told what they are for; without a `layout` by the broker alone."""
+    management = Management(access)
     depths, remarks = _depths(management)
-    with closing(RawLink(access, purpose=f"health {layout.name}")) as link:
+    with closing(RawLink(access, purpose=f"health {layout.name if layout else access.vhost}")) as link:
         counts = queue_counts(link.connection, roles)
         for name, role in roles.items():
             if role in (Role.DEAD_LETTER, Role.PARKING):
                 remarks += _note_age(link, name, counts[name], layout, management, ages)
     queues = (_health(name, role, counts[name], depths.get(name, Depth()), ages) for name, role in roles.items())
     return Health(queues=tuple(queues), remarks=tuple(dict.fromkeys(remarks)))
+
+
+def roles_of(layout: Layout) -> dict[str, Role]:
+    """What each queue of the file is for, in its order: work, tiers, dead-letter, parking."""
+    return dict(_roles(layout))
 
 
 def _roles(layout: Layout) -> Iterator[tuple[str, Role]]:
@@ -154,7 +166,7 @@ def _depths(management: Management) -> tuple[Mapping[str, Depth], list[str]]:
 
 
 def _note_age(
-    link: RawLink, queue: str, counts: Counts | None, layout: Layout, management: Management, ages: Ages
+    link: RawLink, queue: str, counts: Counts | None, layout: Layout | None, management: Management, ages: Ages
 ) -> list[str]:
     """Have `ages` know the queue, where that is safe; what there is to say about it."""
     if counts is None or not counts.ready:
@@ -179,4 +191,6 @@ def _health(name: str, role: Role, counts: Counts | None, depth: Depth, ages: Ag
         unacked=depth.unacknowledged,
         elsewhere=depth.elsewhere,
         oldest_s=ages.oldest_s(name),
+        in_per_s=depth.in_per_s,
+        out_per_s=depth.out_per_s,
     )

@@ -12,12 +12,13 @@ import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
+from dlxctl.model.patterns import names_in, pattern
 from dlxctl.model.topology import Key, Policy
 from dlxctl.plan.changes import Change, DeletePolicy, PutPolicy
 from dlxctl.plan.coverage import covered, covers
 from dlxctl.plan.drift import Drift
 from dlxctl.plan.policies import ours
-from dlxctl.spec.policies import free_priority, names_in, pattern
+from dlxctl.spec.policies import free_priority
 
 _PART = re.compile(r"\.\d+$")
 _BRIDGE = "9"

@@ -7,11 +7,11 @@ from typing import Any
 
 from dlxctl.model.diagnostics import Place
 from dlxctl.model.layout import Layout
+from dlxctl.model.patterns import names_in
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Key, Policy, Queue, Topology
 from dlxctl.plan.coverage import covers
 from dlxctl.plan.places import place_of
 from dlxctl.plan.policies import names_in_ours, standing
-from dlxctl.spec.policies import names_in
 
 PARKING, DEAD_LETTER, TIER, WORK = range(4)
 ROLES = (PARKING, DEAD_LETTER, TIER, WORK)

@@ -5,10 +5,11 @@ name of its own, so that other policies apply to it than to the queue.
 """
 
 from dlxctl.model.attributes import BOTH, BY_POLICY, SAFE_DELIVERY_LIMIT
+from dlxctl.model.patterns import pattern
 from dlxctl.model.topology import Policy, Queue, QueueType, Topology
 from dlxctl.plan.coverage import winner
 from dlxctl.plan.migration import SUFFIX, Scaffold, Site
-from dlxctl.spec.policies import Tunable, digest, pattern
+from dlxctl.spec.policies import Tunable, digest
 
 LIMITS = frozenset({"message-ttl", "expires", "max-length", "max-length-bytes"})
 """Policy keys that can take messages out of the temporary queue."""

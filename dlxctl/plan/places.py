@@ -5,9 +5,9 @@ from typing import assert_never
 
 from dlxctl.model.diagnostics import Place
 from dlxctl.model.layout import Backend, Layout, QueueBinding
+from dlxctl.model.patterns import names_in
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Policy, Queue, Topology
 from dlxctl.plan.coverage import covers
-from dlxctl.spec.policies import names_in
 
 
 def place_of(thing: BrokerObject, layout: Layout, desired: Topology) -> Place:

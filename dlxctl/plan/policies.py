@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from dlxctl.model.layout import Layout
+from dlxctl.model.patterns import names_in
 from dlxctl.model.topology import Key, Policy, Queue, Topology
 from dlxctl.plan.coverage import winner
-from dlxctl.spec.policies import Tunable, names_in, policies
+from dlxctl.spec.policies import Tunable, policies
 
 
 def is_ours(policy: Policy, layout: Layout) -> bool:

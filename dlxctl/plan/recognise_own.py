@@ -20,9 +20,9 @@ from dlxctl.model.layout import (
     WorkQueue,
     delay_text,
 )
+from dlxctl.model.patterns import names_in
 from dlxctl.model.topology import Arguments, Binding, Exchange, Queue, QueueType, Topology
 from dlxctl.spec.expand import dead_letter_settings, work_settings
-from dlxctl.spec.policies import names_in
 
 MOST_DELAYS = 20
 """A ladder of a file has no more (`spec.model.LadderForm`)."""

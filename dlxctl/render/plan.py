@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from dlxctl.model.diagnostics import Place
+from dlxctl.model.patterns import names_in
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Policy, Queue
 from dlxctl.plan.changes import (
     Change,
@@ -26,7 +27,6 @@ from dlxctl.plan.native import Retries
 from dlxctl.plan.report import Report
 from dlxctl.plan.value import CannotChange, Leftover, Plan, counts
 from dlxctl.render.escape import printable
-from dlxctl.spec.policies import names_in
 
 
 class Tone(StrEnum):

@@ -7,11 +7,11 @@ them. Of two policies with one priority another one wins on 4.3 than on 4.0 (fac
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dlxctl.model.patterns import pattern
 from dlxctl.model.topology import Policy, QueueType
 
 LOWEST_PRIORITY = 1_000
@@ -20,8 +20,6 @@ PRIORITIES = 99_000
 are nodes in the largest file, so that each policy finds a free one."""
 PATTERN_BYTES = 1024
 """Longest pattern that RabbitMQ 4.3 takes; 3.10 and 4.0 take some 50,000 bytes (measured: 400 Validation failed)."""
-
-_NAME = re.compile(r"(?:\\.|[^|\\])+", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +58,6 @@ def digest(tunable: Tunable) -> str:
     """Twelve hexadecimal digits of type and definition."""
     canonical = json.dumps([str(tunable.type), dict(tunable.definition)], sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
-
-
-def pattern(names: Iterable[str]) -> str:
-    """The regular expression that matches exactly `names`: anchored, every special character escaped."""
-    return f"^({'|'.join(re.escape(name) for name in names)})$"
-
-
-def names_in(text: str) -> frozenset[str] | None:
-    """The names that `pattern` made `text` of; None when it did not, because somebody else wrote it."""
-    names = [re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in _NAME.findall(text[2:-2])]
-    return frozenset(names) if pattern(names) == text else None
 
 
 def free_priority(name: str, taken: set[int]) -> int:

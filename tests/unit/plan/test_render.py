@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlxctl.broker.memory_admin import MemoryAdmin
+from dlxctl.model.patterns import names_in, pattern
 from dlxctl.model.topology import Queue, QueueType
 from dlxctl.ops.apply import apply
 from dlxctl.ops.plan import make_plan
@@ -18,7 +19,6 @@ from dlxctl.plan.value import Intent
 from dlxctl.render.plan import plan_lines, report_lines
 from dlxctl.render.plan_json import plan_json, report_json
 from dlxctl.render.plan_markdown import LONGEST, plan_markdown
-from dlxctl.spec.policies import names_in, pattern
 from tests.unit.plan.layouts import SHOP, applied, layout, plan_on
 
 

@@ -2,8 +2,9 @@
 
 import re
 
+from dlxctl.model.patterns import pattern
 from dlxctl.model.topology import Policy, QueueType
-from dlxctl.spec.policies import LOWEST_PRIORITY, PATTERN_BYTES, PRIORITIES, Tunable, pattern, policies
+from dlxctl.spec.policies import LOWEST_PRIORITY, PATTERN_BYTES, PRIORITIES, Tunable, policies
 
 
 def tunables(names: list[str], limit: int = 1, type_: QueueType = QueueType.QUORUM) -> list[Tunable]:

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from dlxctl import lint
 from dlxctl.model.diagnostics import InvalidTopology
+from dlxctl.model.patterns import pattern
 from dlxctl.spec import load
 from dlxctl.spec.expand import expand
 from dlxctl.spec.json_schema import json_schema
-from dlxctl.spec.policies import PATTERN_BYTES, pattern
+from dlxctl.spec.policies import PATTERN_BYTES
 
 VALIDATOR = jsonschema.Draft7Validator(json_schema())
 NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60).filter(
