@@ -5,6 +5,7 @@ As `dlxctl.model.effective`, for all settings at once, and with the releases' di
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from dlxctl.model.attributes import BY_ARGUMENT, BY_POLICY, Attribute
@@ -50,7 +51,33 @@ class Settings:
 
 
 def settings_of(topology: Topology, queue: Queue, release: Release) -> Settings:
-    """What `queue` does on `release`."""
+    """What `queue`, one of the topology's, does on `release`; asked for many times, and computed once."""
+    known = _known(_Same(topology), release)
+    if queue.name not in known:
+        known[queue.name] = _settings(topology, queue, release)
+    return known[queue.name]
+
+
+class _Same:
+    """A topology as a key: its mappings have no hash, but it never changes."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+
+    def __hash__(self) -> int:
+        return id(self.topology)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.topology is other.topology
+
+
+@lru_cache(maxsize=4)
+def _known(_topology: _Same, _release: Release) -> dict[str, Settings]:
+    """The settings found so far."""
+    return {}
+
+
+def _settings(topology: Topology, queue: Queue, release: Release) -> Settings:
     values = _effective(topology, queue, release)
     quorum = queue.type is QueueType.QUORUM
     overflow = values.get("x-overflow", DROP_HEAD)
