@@ -32,6 +32,8 @@ NAMES = st.sampled_from(
     ["orders", "orders.dlq", "a b", "a/b%2F", "#", "é😀", "${HOME}", "no", "010", "x" * 200, '"q".^$(|)[]{}', "a: b"]
 )
 SHORT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=12)
+KEYED = SHORT.map(lambda text: text.replace("~", "-"))
+"""Routing keys. With a tilde in one, and arguments, RabbitMQ's API answers 500 for all bindings of a vhost."""
 VALUES = st.recursive(
     st.booleans() | st.integers(-(2**31), 2**31 - 1) | st.sampled_from([1.5, -0.25, 1e20]) | SHORT,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(SHORT.filter(bool), inner, max_size=2),
@@ -84,7 +86,7 @@ def vhosts(draw: st.DrawFn) -> Json:
     bindings = [
         {
             "source": draw(st.sampled_from(sources)), "destination_type": end[0], "destination": end[1],
-            "routing_key": draw(SHORT), "arguments": draw(CUSTOM | st.just({"x-match": "any", "a": 1, "b": "x"})),
+            "routing_key": draw(KEYED), "arguments": draw(CUSTOM | st.just({"x-match": "any", "a": 1, "b": "x"})),
         }
         for end in draw(st.lists(st.sampled_from(ends), max_size=5))
     ]  # fmt: skip
@@ -112,7 +114,8 @@ def fresh(broker: RunningBroker) -> Iterator[Callable[[], str]]:
         return name
 
     yield vhost
-    for name in made:
+    there = {row["name"] for row in broker.api("GET", "vhosts")}
+    for name in there.intersection(made):
         broker.api("DELETE", f"vhosts/{name}")
 
 
@@ -184,6 +187,8 @@ def test_foreign_definitions_come_back_equal(broker: RunningBroker, fresh: Calla
         transferred(broker, got.text, new)
         assert standing(broker, new) == before
         assert standing(broker, old) == before
+        for vhost in (old, new):  # a broker with hundreds of vhosts answers 500
+            broker.api("DELETE", f"vhosts/{vhost}")
 
     holds()
 
