@@ -11,7 +11,7 @@ export DLXCTL_TEST_BROKERS
 SEED := $(or $(DLXCTL_FAULT_SEED),$(shell date +%s))
 ALL_BROKERS := 3.10,4.0,4.3
 FAULT_RESULTS := .cache/faults.jsonl
-.PHONY: setup demo test faults bench check format brokers-down
+.PHONY: setup demo test faults facts bench check format brokers-down
 
 setup:
 	@scripts/setup
@@ -31,6 +31,14 @@ faults: setup
 	@mkdir -p $(dir $(FAULT_RESULTS)) && rm -f $(FAULT_RESULTS)
 	@$(PY) -m pytest tests/faults tests/differential tests/acceptance/test_doctor_matrix.py $(ARGS)
 	@$(PY) -m tests.faults.tally $(FAULT_RESULTS) $(SEED)
+
+# What docs/broker-facts.md says is measured anew on three versions.
+facts: export DLXCTL_TEST_BROKERS := $(or $(DLXCTL_TEST_BROKERS),$(ALL_BROKERS))
+facts: export DLXCTL_RECORD_FACTS := yes
+facts: setup
+	@rm -f tests/facts/results.json
+	@$(PY) -m pytest tests/facts --ignore tests/facts/test_page.py $(ARGS)
+	@$(PY) -m tests.facts.page
 
 # N= messages, RUNS=, SIZES= octets, TYPES=, WAYS=, WHAT=speed,startup,memory,plan: docs/benchmarks.md
 bench: setup
