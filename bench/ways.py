@@ -4,6 +4,7 @@ import functools
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ DLXCTL = str(Path(sys.executable).parent / "dlxctl")
 WHERE = f"headers.task == '{TASK}'"
 """True for every message: the cost of asking, with the same work done."""
 
+STATISTICS_S = 15.0
 SLOW = 50
 """The rivals in Python get N / 50 messages: at a twentieth of the speed they would take longer than all the rest."""
 
@@ -57,7 +59,11 @@ def _has_where() -> bool:
 
 @functools.cache
 def _has_shovel(broker: RunningBroker) -> bool:
-    return "rabbitmq_shovel" in broker.api("GET", "nodes")[0]["enabled_plugins"]
+    """A node tells its plugins with its first statistics, some seconds after its start."""
+    deadline = time.monotonic() + STATISTICS_S
+    while "enabled_plugins" not in (node := broker.api("GET", "nodes")[0]) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return "rabbitmq_shovel" in node.get("enabled_plugins", ())
 
 
 def _rival(name: str, module: str) -> Way:
