@@ -15,6 +15,7 @@ from dlxctl.broker.address import Access
 from dlxctl.broker.management import Management
 from dlxctl.broker.raw_link import RawLink
 from dlxctl.broker.run_guard import BrokerGuard
+from dlxctl.cli.completion import completed_by
 from dlxctl.cli.options import DEFAULT_FILE, access_for, broker_access, variable_options
 from dlxctl.cli.progress import LINE_EVERY_S
 from dlxctl.cli.signals import graceful
@@ -41,7 +42,22 @@ def queue_options(command: Command) -> Command:
         help=f"Topology file that tells work queues from tiers. [default: {DEFAULT_FILE} when it is there]",
     )(command)  # fmt: skip
     command = variable_options(command)
-    return click.option("--queue", "-q", required=True, metavar="NAME", help="The dead-letter queue.")(command)
+    return click.option(
+        "--queue",
+        "-q",
+        required=True,
+        metavar="NAME",
+        shell_complete=completed_by(_queues),
+        help="The dead-letter queue.",
+    )(command)
+
+
+def _queues(context: click.Context) -> dict[str, str]:
+    """Every queue of the vhost, with what is ready in it. Raises DlxctlError."""
+    given = context.params
+    access = way(layout_of(given.get("file")), given.get("url"), given.get("management_url"))
+    depths = Management(access).depths()
+    return {name: "" if depth.ready is None else f"{depth.ready:,} ready" for name, depth in depths.items()}
 
 
 def layout_of(file: Path | None) -> Layout | None:
