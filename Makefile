@@ -4,7 +4,7 @@
 #   make test                                       on the broker at hand
 #   make test DLXCTL_TEST_BROKERS=3.10,4.0,4.3      on three versions
 #   make test ARGS="-m 'not broker'"                what needs no broker
-#   make faults                                     every fault on three versions, into docs/safety.md: over an hour
+#   make faults                                     every fault on three versions, into docs/safety.md: hours on 2 cores
 
 PY := .venv/bin/python
 export DLXCTL_TEST_BROKERS
