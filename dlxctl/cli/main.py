@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "restore": "Put the messages of an archive back into a queue.",
     "discard": "Delete dead letters that an archive holds.",
     "park": "Move dead letters to the parking queue, with a note.",
+    "edit": "Edit one dead letter and replay the edited copy.",
     "status": "Show how much is in the queues, and whether that is too much.",
     "runs": "List and show past replay runs.",
 }

@@ -133,7 +133,8 @@ class Round:
         return marked(letter, header) if self._suspect and letter.delivery.redelivered else header
 
     def _publish(self, delivery: Delivery, queue: str, header: bytes, send: Send | None) -> None:
-        sequence = self.link.publish(b"", queue.encode(), header, delivery.body)
+        body = delivery.body if send is None or send.body is None else send.body
+        sequence = self.link.publish(b"", queue.encode(), header, body)
         self._pending[sequence] = (delivery.tag, send)
         self.settled = False
 

@@ -51,6 +51,11 @@ def body_of(letter: Letter) -> Body:
     return Body(kind=found, value=_plain(value, 0), octets=len(raw), note=note)
 
 
+def is_compressed(letter: Letter) -> bool:
+    """Whether the body says that it is compressed, in a way that is known."""
+    return _compression(letter) in _DECOMPRESSORS
+
+
 def _compression(letter: Letter) -> str:
     """What kombu wrote in `compression`, else the content encoding where that is a compression."""
     header = document.headers(letter, frozenset({b"compression"})).get("compression")

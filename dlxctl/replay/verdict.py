@@ -18,10 +18,14 @@ DROP: Literal[_Plain.DROP] = _Plain.DROP
 
 
 class Send(NamedTuple):
-    """A copy with this content header payload to `queue`, by name; the original goes once that is confirmed."""
+    """A copy with this content header payload to `queue`, by name; the original goes once that is confirmed.
+
+    `body`: other body frames than the original's; None for the same.
+    """
 
     queue: str
     header: bytes
+    body: bytes | None = None
 
 
 Verdict = Literal[_Plain.STAY, _Plain.DROP] | Send
