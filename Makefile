@@ -11,7 +11,7 @@ export DLXCTL_TEST_BROKERS
 SEED := $(or $(DLXCTL_FAULT_SEED),$(shell date +%s))
 ALL_BROKERS := 3.10,4.0,4.3
 FAULT_RESULTS := .cache/faults.jsonl
-.PHONY: setup demo test faults facts bench check format brokers-down
+.PHONY: setup demo test faults facts bench fuzz check format brokers-down
 
 setup:
 	@scripts/setup
@@ -43,6 +43,13 @@ facts: setup
 # N= messages, RUNS=, SIZES= octets, TYPES=, WAYS=, WHAT=speed,startup,memory,plan: docs/benchmarks.md
 bench: setup
 	@$(PY) -m bench
+
+# SECONDS= a target, TARGETS= some of tests/hostile/targets.py: coverage-led fuzzing with atheris.
+fuzz: export SECONDS_EACH := $(or $(SECONDS),600)
+fuzz: export TARGETS := $(TARGETS)
+fuzz: setup
+	@$(PY) -c "import atheris" 2>/dev/null || $(PY) -m pip install --quiet -e ".[fuzz]"
+	@$(PY) -m tests.hostile
 
 check: setup
 	.venv/bin/ruff check .

@@ -10,12 +10,17 @@ from dlxctl.errors import DlxctlError
 from dlxctl.render.inspect import body_text, row_detail
 from dlxctl.replay.body import body_of
 from dlxctl.replay.letter import Letter, shape_book
+from dlxctl.replay.order import ReplayOrder, Route, decide
 from dlxctl.replay.origin import OriginRules, origin_of
+from dlxctl.replay.precedent import Precedents
+from dlxctl.replay.rewrite import RewriteOptions, number_of, rewritten
 from dlxctl.replay.summary import row_of
 from dlxctl.wire import content, decode
-from dlxctl.wire.intake import Delivery
+from dlxctl.wire.intake import Delivery, Intake
 from tests import amqp_values as amqp
 from tests.letters import letter
+
+ORDER = ReplayOrder(queue="dead", to="there", rewrite=RewriteOptions(run_id="r-1", user="guest"))
 
 
 def header(data: bytes) -> None:
@@ -54,6 +59,27 @@ def file(data: bytes) -> None:
         return
 
 
+def stream(data: bytes) -> None:
+    """What a broker sends: frames, whole or not, of any kind and channel."""
+    intake = Intake(taking=2, giving=1)
+    for at in range(0, len(data), 97):
+        intake.feed(data[at : at + 97])
+
+
+def replayed(data: bytes) -> None:
+    """The headers of a message that is replayed twice, the second time by precedent: read, decided, rewritten."""
+    precedents, shapes = Precedents(ORDER), shape_book()
+    delivery = letter(data).delivery
+    for number in range(4):
+        found = Letter(delivery, shapes.shape_of(delivery.header))
+        decision, known = decide(found, ORDER), precedents.of(delivery.header)
+        if isinstance(decision, Route):
+            copy = rewritten(found, decision.key, number, flagged=False, options=ORDER.rewrite)
+            assert number_of(copy, ORDER.rewrite.run_id) == number
+            assert known is None or known.template.copy(delivery.header, number) == copy
+            precedents.learn(found, decision)
+
+
 def shown(found: Letter) -> str:
     """What `inspect --show-body` prints of a message: printable lines."""
     text = f"{row_detail(row_of(found, OriginRules()), 0.0)}\n{body_text(body_of(found))}"
@@ -63,4 +89,5 @@ def shown(found: Letter) -> str:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "header": header, "table": table, "history": history, "entries": entries, "body": body, "file": file,
+    "stream": stream, "replayed": replayed,
 }  # fmt: skip
