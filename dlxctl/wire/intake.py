@@ -5,6 +5,7 @@ unfinished message a channel. Used in place of a client library's frame reader, 
 bytes.
 """
 
+from struct import error as StructError
 from typing import NamedTuple
 
 from dlxctl.wire import frames
@@ -117,13 +118,20 @@ class Intake:
         if not whole or end > length or body_channel != self._taking:
             return 0
         header, body = data[at + 7 : body_at - 1], self._stamp + data[body_at + 3 : end]
-        self.events.append(Delivery(*frames.read_deliver(data, method + 4), header, body))
+        try:
+            self.events.append(Delivery(*frames.read_deliver(data, method + 4), header, body))
+        except (IndexError, StructError):
+            return 0
         return end
 
     def _take(self, kind: int, channel: int, data: bytes, at: int, stop: int) -> bool:
-        """Digest one whole frame of a channel of ours; False when it is somebody else's business."""
+        """Digest one whole frame of a channel of ours; False when it is somebody else's business, or makes no sense:
+        the owner of the connection then says so."""
         if kind == frames.METHOD:
-            return self._method(channel, data, at + 7)
+            try:
+                return self._method(channel, data[at + 7 : stop - 1])
+            except (IndexError, StructError):
+                return False
         if channel not in self._pending:
             return False
         if kind == frames.HEADER:
@@ -136,17 +144,17 @@ class Intake:
             self._complete(channel)
         return True
 
-    def _method(self, channel: int, data: bytes, at: int) -> bool:
-        group, method = frames.method_id.unpack_from(data, at)
+    def _method(self, channel: int, data: bytes) -> bool:
+        group, method = frames.method_id.unpack_from(data)
         if group != frames.BASIC:
             return False
         if method == frames.DELIVER:
-            self._pending[channel] = frames.read_deliver(data, at + 4)
+            self._pending[channel] = frames.read_deliver(data, 4)
         elif method in (frames.ACK, frames.NACK):
-            sequence, multiple = frames.read_confirm(data, at + 4)
+            sequence, multiple = frames.read_confirm(data, 4)
             self.events.append(Confirm(sequence, multiple, method == frames.ACK))
         elif method == frames.RETURN:
-            self._pending[channel] = frames.read_return(data, at + 4)
+            self._pending[channel] = frames.read_return(data, 4)
         else:
             if method == frames.CANCEL:
                 self.events.append(Cancelled())

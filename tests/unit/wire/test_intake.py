@@ -112,3 +112,10 @@ def test_a_body_is_cut_into_frames_and_put_together_again() -> None:
     assert frames.body_of(cut) == BIG
     assert cut == amqp.body_frame(BIG)
     assert frames.body_frames(1, b"", 131_072) == b""
+
+
+def test_a_method_that_makes_no_sense_is_handed_back() -> None:
+    """A frame too short for what it announces is the connection's business; the reader goes on."""
+    torn = [frames.frame(1, 2, data) for data in (b"\0", struct.pack(">HH", 60, 60), struct.pack(">HHB", 60, 60, 200))]
+    reader = read([b"".join(torn), confirm(1, 80, 0)])
+    assert (reader.others, reader.events) == (torn, [Confirm(1, False, True)])
