@@ -146,10 +146,18 @@ class _Life:
         return True
 
     def _ran_empty(self, carrier: Carrier) -> bool:
-        """Whether fewer messages are left than there were at the start: another consumer, or their time was over."""
-        if not carrier.idle or time.monotonic() - carrier.last_event < QUIET_S:
+        """Whether fewer messages are left than there were at the start: another consumer, or their time was over.
+
+        Quiet alone does not tell: a broker takes seconds over a header of thousands of nested tables. Its answer about
+        the depth comes behind what it sent before, so after an empty queue one more turn has to bring nothing.
+        """
+        quiet_since = carrier.last_event
+        if not carrier.idle or time.monotonic() - quiet_since < QUIET_S:
             return False
-        return carrier.link.depth(self.state.order.queue) == 0
+        if carrier.link.depth(self.state.order.queue) > 0:
+            return False
+        carrier.turn(TURN_S, taking=True)
+        return carrier.idle and carrier.last_event == quiet_since
 
     def _try_canary(self, carrier: Carrier, canary: Canary) -> None:
         order = self.state.order
