@@ -20,9 +20,12 @@ for _name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRIT
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `broker` runs once on each asked version."""
+    """A test that takes `broker` runs once on each asked version; one marked `one_version` on the last of them."""
     if "broker" in metafunc.fixturenames:
-        metafunc.parametrize("broker", asked_versions(), indirect=True, scope="session")
+        versions = asked_versions()
+        if metafunc.definition.get_closest_marker("one_version"):
+            versions = versions[-1:]
+        metafunc.parametrize("broker", versions, indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,6 +13,8 @@ from bench.ways import WAYS
 from tests.brokers import RunningBroker
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.one_version
+
 COUNT = 120
 
 

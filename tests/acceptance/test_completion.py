@@ -7,6 +7,8 @@ from dlxctl.broker.address import Access
 from dlxctl.broker.amqp import open_connection
 from tests.conftest import Dlxctl
 
+pytestmark = pytest.mark.one_version
+
 TYPED = {"COMP_WORDS": "dlxctl replay --queue de", "COMP_CWORD": "3", "_DLXCTL_COMPLETE": "bash_complete"}
 
 

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.brokers import RunningBroker
+
+pytestmark = pytest.mark.one_version
 
 ROOT = Path(__file__).parent.parent.parent
 

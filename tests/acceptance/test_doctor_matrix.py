@@ -27,6 +27,8 @@ from tests.celery_failures.scene import BROKEN_TIER, CONSUMED, Scene, open_scene
 from tests.conftest import ROOT
 from tests.workers import Worker, start_worker, wait_until
 
+pytestmark = pytest.mark.one_version
+
 FULL = os.environ.get("DLXCTL_FAULTS") == "full"
 APP = "tests.acceptance.doctor_app"
 OUTCOME = {"raises-badly": "raises", "raises-plain": "raises"}

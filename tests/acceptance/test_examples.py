@@ -22,6 +22,8 @@ from tests.brokers import RunningBroker
 from tests.conftest import ROOT
 from tests.workers import start_worker, wait_until
 
+pytestmark = pytest.mark.one_version
+
 EXAMPLES = ROOT / "examples"
 SERVERS = {
     "fastapi": ["-m", "uvicorn", "api:api", "--port", "{port}"],

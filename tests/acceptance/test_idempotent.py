@@ -15,6 +15,8 @@ from tests.brokers import RunningBroker
 from tests.redis_server import redis_url
 from tests.workers import start_worker, wait_until
 
+pytestmark = pytest.mark.one_version
+
 APP = """
 import os, signal, time
 from datetime import timedelta

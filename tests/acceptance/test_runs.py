@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from dlxctl.broker.address import Access
 from dlxctl.ops.journal import Journal
 from dlxctl.ops.run_identity import holder
@@ -11,6 +13,8 @@ from dlxctl.replay.report import RunReport
 from tests.acceptance.test_replay import declare, every_type
 from tests.conftest import Dlxctl
 from tests.deaths import let_die, wait_for
+
+pytestmark = pytest.mark.one_version
 
 
 def noted(journal: Journal, run: str, *, ended: bool = True) -> None:
