@@ -4,6 +4,7 @@ Each counts what it chose, so that a rehearsal, which carries nothing out, tells
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ LONGEST_NOTE = 500
 
 
 @dataclass(slots=True, kw_only=True)
-class Taker:
+class Taker(ABC):
     """`most`: so many are taken at most, None for all. `taken` and `left`: of the chosen, those that it would take, and
     those that it could not."""
 
@@ -51,9 +52,9 @@ class Taker:
         self.judge(letter)
         return STAY
 
+    @abstractmethod
     def take(self, letter: Letter) -> Verdict | None:
         """What to do with a letter that was chosen; None when it cannot be done."""
-        raise NotImplementedError
 
 
 @dataclass(slots=True, kw_only=True)

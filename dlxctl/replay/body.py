@@ -112,7 +112,7 @@ def _text(data: bytes) -> Decoded:
 
 def _msgpack(data: bytes) -> Decoded:
     try:
-        import msgpack  # type: ignore[import-untyped]
+        import msgpack  # type: ignore[import-untyped]  # it has no types
 
         return "msgpack", msgpack.unpackb(data, raw=False, strict_map_key=False), ""
     except ImportError:
