@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 from tests.faults.conftest import FULL, SEED, full_or_short
 from tests.workers import start_worker, wait_until
 
-DELAYS = (10.0, 20.0, 30.0) if FULL else (0.5, 1.0, 1.5)
+DELAYS = (20.0, 30.0, 40.0) if FULL else (0.5, 1.0, 1.5)
 """Seconds; longer than the worker takes for one run of all, so that none waits for another to be done."""
 TOPOLOGY = f"""
 version: 1
@@ -33,7 +33,7 @@ defaults: {{retry: three, dead_letter: dead_letter}}
 """
 APP = "tests.celery_failures.many_app"
 CONCURRENCY = 2
-LIVING = ("orders", *(("retry.10s", "retry.20s", "retry.30s") if FULL else ("retry.500ms", "retry.1s", "retry.1500ms")))
+LIVING = ("orders", *(("retry.20s", "retry.30s", "retry.40s") if FULL else ("retry.500ms", "retry.1s", "retry.1500ms")))
 COUNT = full_or_short(1_000, 60)
 SLACK_SECONDS = 10.0
 """More than a busy machine needs; what was measured stands in docs/celery.md, and is printed."""
