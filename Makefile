@@ -40,7 +40,7 @@ facts: setup
 	@$(PY) -m pytest tests/facts --ignore tests/facts/test_page.py $(ARGS)
 	@$(PY) -m tests.facts.page
 
-# N= messages, RUNS=, SIZES= octets, TYPES=, WAYS=, WHAT=speed,startup,memory,plan: docs/benchmarks.md
+# N= messages, RUNS=, SIZES= octets, TYPES=, WAYS=, WHAT=speed,startup,memory,look,plan,task: docs/benchmarks.md
 bench: setup
 	@$(PY) -m bench
 

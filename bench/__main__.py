@@ -4,11 +4,12 @@ import os
 import sys
 
 from bench import page
+from bench.look import looks
 from bench.memory import peaks
 from bench.options import Options, from_environment
 from bench.plan import QUEUES, planned
 from bench.process import BenchError
-from bench.render import memory_table, plan_table, speed_table, startup_table, task_table
+from bench.render import look_table, memory_table, plan_table, speed_table, startup_table, task_table
 from bench.speed import tables
 from bench.startup import starts
 from bench.task import costs
@@ -40,6 +41,8 @@ def _measure(part: str, brokers: list[RunningBroker], options: Options) -> str:
         made = (table for table in [plan_table(some)])
     elif part == "memory":
         made = (table for table in [memory_table(peaks(brokers, options))])
+    elif part == "look":
+        made = (table for table in [look_table(looks(brokers, options))])
     else:
         made = (table for table in [startup_table(starts())])
     shown = []

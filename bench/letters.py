@@ -37,10 +37,13 @@ def recorded(reach: Access, url: str, size: int) -> tuple[Message, str]:
     return (dead.header, dead.body), task_id
 
 
-def seed(reach: Access, original: tuple[Message, str], count: int) -> None:
-    """Put `count` copies into `dead`, each a task of its own, and wait until the broker has confirmed all of them."""
+def seed(reach: Access, original: tuple[Message, str], count: int, *, tasks: int = 1) -> None:
+    """Put `count` copies into `dead`, each with an id of its own, of `tasks` (at most 10) task names in turn.
+
+    Waits until the broker has confirmed all of them.
+    """
     link = RawLink(reach, purpose="bench")
-    copies, waiting = _copies(*original, count), dict[int, None]()
+    copies, waiting = _copies(*original, count, tasks), dict[int, None]()
     while batch := list(islice(copies, AT_ONCE)):
         for header, body in batch:
             waiting[link.publish(b"", b"dead", header, body)] = None
@@ -64,11 +67,17 @@ def _send(url: str, task_id: str, size: int) -> None:
         )  # fmt: skip
 
 
-def _copies(message: Message, task_id: str, count: int) -> Iterator[Message]:
+def _copies(message: Message, task_id: str, count: int, tasks: int) -> Iterator[Message]:
     header, body = message
     assert header.count(task_id.encode()) >= 2, "the id is in the headers id and root_id and in correlation_id"
-    for _ in range(count):
-        yield header.replace(task_id.encode(), str(uuid.uuid4()).encode()), body
+    headers = [header.replace(TASK.encode(), _named(number)) for number in range(tasks)]
+    for number in range(count):
+        yield headers[number % tasks].replace(task_id.encode(), str(uuid.uuid4()).encode()), body
+
+
+def _named(number: int) -> bytes:
+    """The name of the task, or as long a name: lengths are written in the octets."""
+    return (TASK[:-1] + str(number) if number else TASK).encode()
 
 
 def _unconfirmed(link: RawLink, waiting: dict[int, None]) -> None:

@@ -9,7 +9,7 @@ from bench.ways import BY_NAME
 from tests.conftest import ROOT
 
 TYPES = ("classic", "quorum")
-PARTS = ("speed", "startup", "memory", "plan", "task")
+PARTS = ("speed", "startup", "memory", "look", "plan", "task")
 PAGE = ROOT / "docs" / "benchmarks.md"
 VARIABLES = ("N", "RUNS", "SIZES", "TYPES", "WAYS", "WHAT", "DLXCTL_TEST_BROKERS")
 """Those that belong to the command which the page shows."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from statistics import median
 
+from bench.look import Seen
 from bench.memory import Peak
 from bench.plan import Planned
 from bench.speed import Row, Table
@@ -47,6 +48,23 @@ def memory_table(peaks: Iterable[Peak]) -> str:
         for peak in peaks
     )
     return _markdown(("RabbitMQ", "queue type", "octets", "messages", "peak MB"), lines)
+
+
+def look_table(looks: Iterable[Seen]) -> str:
+    """One line a look."""
+    head = (
+        "RabbitMQ", "queue type", "messages", "groups", "first rows after s", "all after s", "messages/s", "peak MB",
+        "most unacknowledged", "samples",
+    )  # fmt: skip
+    lines = (
+        (
+            seen.version, seen.queue_type, f"{seen.count:,}", str(seen.groups), f"{seen.first_s:.2f}",
+            f"{seen.seconds:.0f}", f"{seen.count / seen.seconds:,.0f}", f"{seen.peak_bytes / 1e6:.0f}",
+            f"{seen.most_out:,}", f"{seen.samples:,}",
+        )
+        for seen in looks
+    )  # fmt: skip
+    return _markdown(head, lines)
 
 
 def startup_table(starts: Iterable[Start]) -> str:

@@ -50,7 +50,7 @@ class Shown:
     @property
     def so_far(self) -> str:
         """The groups of what was seen so far, as text; '' where messages are shown one by one."""
-        if self.listed or self.detailed or self.as_json or not self.number:
+        if self.listed or self.detailed or not self.number:
             return ""
         return groups_text(self._book.groups()[:PAGE], time.time(), self.width)
 

@@ -78,6 +78,15 @@ def test_memory_and_startup_have_their_tables(broker: RunningBroker, page: Path)
     assert len(cells(text.split("<!-- startup -->")[1], "`dlxctl --version`")) == 1
 
 
+def test_a_look_has_its_table(broker: RunningBroker, page: Path) -> None:
+    """All groups of a queue that is looked at by copies, and when its first rows came."""
+    done = run(broker, page, N=1_200, TYPES="quorum", WHAT="look")
+    assert done.returncode == 0, done.stderr
+    ((_, kind, count, groups, first, *_),) = cells(page.read_text().split("<!-- look -->")[1], broker.version)
+    assert (kind, count, groups) == ("quorum", "1,200", "7")
+    assert float(first) > 0
+
+
 def test_plan_has_its_table(broker: RunningBroker, page: Path) -> None:
     """First apply, import of the same, and a second plan that finds nothing to do."""
     done = run(broker, page, N=60, WHAT="plan")
