@@ -1,4 +1,4 @@
-"""Part `look`: `dlxctl inspect --all` at a long queue: its first rows, its groups, its memory, what it holds meanwhile."""
+"""Part `look`: `dlxctl inspect --all` at a long queue: first rows, groups, memory, and what it holds meanwhile."""
 
 import json
 import os
@@ -25,7 +25,7 @@ EVERY_S = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One look. `first_s`: until the first rows stood on stderr; `most_out`: unacknowledged messages, of all samples."""
+    """One look. `first_s`: until rows stood on stderr; `most_out`: unacknowledged messages, the most of all samples."""
 
     version: str
     queue_type: str
