@@ -6,12 +6,13 @@ broker is read again. A run that ends anywhere is gone on with by the next, or r
 
 from dlxctl.broker.address import Access
 from dlxctl.broker.admin import Admin, Lock
+from dlxctl.broker.queue_statistics import QueueStatistics
 from dlxctl.errors import RefusedForSafety
 from dlxctl.model.diagnostics import quoted
 from dlxctl.model.layout import Layout
 from dlxctl.model.topology import Exchange, Queue
 from dlxctl.ops.migrate_job import Job
-from dlxctl.ops.migrate_messages import Messages, Patience, Tell
+from dlxctl.ops.migrate_messages import Messages, Patience, Statistics, Tell
 from dlxctl.plan.changes import name
 from dlxctl.plan.migration import Scaffold, site_of
 from dlxctl.plan.value import Plan
@@ -26,9 +27,10 @@ def _silent(_: str) -> None:
 
 def migrate(
     admin: Admin, lock: Lock, layout: Layout, plan: Plan, *, access: Access, patience: Patience | None = None,
-    tell: Tell = _silent,
+    tell: Tell = _silent, statistics: Statistics | None = None,
 ) -> None:  # fmt: skip
-    """Bring every queue of `plan.blocked` to what the file says; `tell` hears each step.
+    """Bring every queue of `plan.blocked` to what the file says; `tell` hears each step. `statistics`: for those who
+    know better than the broker's, which are seconds old.
 
     Raises RefusedForSafety before the first change, BrokerUnavailable when the broker is away or messages stay
     unacknowledged for too long, BrokerRefused. Calling it again goes on.
@@ -41,7 +43,8 @@ def migrate(
             remedy="Nothing was changed. Write its present settings into the file, or give the new one another name.",
         )
     queues = [each.desired for each in plan.blocked if isinstance(each.desired, Queue)]
-    jobs = [_job(admin, lock, layout, queue, access, patience or Patience(), tell) for queue in queues]
+    told = statistics or QueueStatistics(access, tags=admin.server().tags)
+    jobs = [_job(admin, lock, layout, queue, access, patience or Patience(), tell, told) for queue in queues]
     for job in jobs:
         job.check()
     for job in jobs:
@@ -58,7 +61,8 @@ def revert(
     observed = admin.read()
     desired = expand(layout, version=admin.server().version)
     begun = [queue for queue in desired.queues.values() if site_of(queue.name, observed).begun]
-    jobs = [_job(admin, lock, layout, queue, access, patience or Patience(), tell, back=True) for queue in begun]
+    told = QueueStatistics(access, tags=admin.server().tags)
+    jobs = [_job(admin, lock, layout, queue, access, patience or Patience(), tell, told, back=True) for queue in begun]
     for job in jobs:
         job.check()
     for job in jobs:
@@ -67,8 +71,8 @@ def revert(
 
 
 def _job(
-    admin: Admin, lock: Lock, layout: Layout, queue: Queue, access: Access, patience: Patience, tell: Tell, *,
-    back: bool = False,
+    admin: Admin, lock: Lock, layout: Layout, queue: Queue, access: Access, patience: Patience, tell: Tell,
+    statistics: Statistics, *, back: bool = False,
 ) -> Job:  # fmt: skip
-    messages = Messages(access, admin.server(), Scaffold(queue=queue.name), patience, lock.confirm, tell)
+    messages = Messages(access, admin.server(), Scaffold(queue=queue.name), patience, lock.confirm, tell, statistics)
     return Job(admin, layout, queue, messages, tell, back=back)

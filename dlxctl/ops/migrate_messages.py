@@ -8,12 +8,13 @@ statistic of zero that is younger than that moment is a proof.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from dlxctl.broker.address import Access
 from dlxctl.broker.migration_link import PRIORITY, MigrationLink
-from dlxctl.broker.queue_statistics import LAG_S, QueueStatistics
+from dlxctl.broker.queue_statistics import LAG_S
 from dlxctl.errors import BrokerRefused, BrokerUnavailable, DlxctlError, RefusedForSafety
 from dlxctl.model.effective import setting
 from dlxctl.model.server import ServerInfo
@@ -24,10 +25,7 @@ from dlxctl.plan.migration_roads import Road, RoadsHome, packed, unpacked
 from dlxctl.wire.intake import Delivery
 
 Tell = Callable[[str], None]
-TURN_S = 0.1
 LOOK_EVERY_S = 1.0
-QUIET_S = 1.0
-"""How long the temporary queue stays empty before it is deleted: no message is on its way to it any more."""
 MOST_SWAPS = 50
 GO_ON = "Run the same command again: it goes on from what stands on the broker."
 
@@ -35,12 +33,26 @@ GO_ON = "Run the same command again: it goes on from what stands on the broker."
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """In seconds: `drain_s` for unacknowledged messages and full queues, `blocked_s` for an alarm, `dead_s` until the
-    broker notices that a killed run is dead; `statistics_s` is how far statistics are behind."""
+    broker notices that a killed run is dead; `statistics_s` is how far statistics are behind, `quiet_s` how long the
+    temporary queue stays empty before it is deleted: no message is on its way to it any more; `turn_s` how long to
+    wait for the broker's next word."""
 
     drain_s: float = 300.0
     blocked_s: float = 120.0
     dead_s: float = 90.0
     statistics_s: float = LAG_S
+    quiet_s: float = 1.0
+    turn_s: float = 0.1
+
+
+class Statistics(Protocol):
+    """What is known of messages that no consumer can have now: `broker.queue_statistics.QueueStatistics`."""
+
+    def of(self, queue: str) -> dict[str, int] | None:
+        """Messages by kind, None when nothing is known."""
+
+    def held_by_others(self, queue: str, priority: int) -> int | None:
+        """At most so many are with others than the consumer of `priority`; None when unknown."""
 
 
 class Messages:
@@ -48,11 +60,11 @@ class Messages:
 
     def __init__(
         self, access: Access, server: ServerInfo, scaffold: Scaffold, patience: Patience, confirm: Callable[[], None],
-        tell: Tell,
+        tell: Tell, statistics: Statistics,
     ) -> None:  # fmt: skip
         self.scaffold, self.patience = scaffold, patience
         self._access, self._confirm, self._tell = access, confirm, tell
-        self._tags = server.tags
+        self._statistics = statistics
         self._user = None if "impersonator" in server.tags else server.user
         self.temporary_is_new = False
         """Whether this run made the temporary queue: then all that was set aside in it is known."""
@@ -104,15 +116,15 @@ class Messages:
 
     def _drain(self, mover: Mover) -> None:
         """Until the queue is empty and nobody holds a message of it."""
-        statistics, next_look, told = QueueStatistics(self._access, tags=self._tags), 0.0, False
+        next_look, told = 0.0, False
         while True:
             self._turn(mover)
             now = time.monotonic()
             calm_s = now - mover.last_full - self.patience.statistics_s
             if calm_s < 0 or now < next_look:
                 continue
-            next_look, numbers = now + LOOK_EVERY_S, statistics.of(mover.source)
-            if self._free(statistics, mover.source, numbers):
+            next_look, numbers = now + LOOK_EVERY_S, self._statistics.of(mover.source)
+            if self._free(mover.source, numbers):
                 return
             if not told:
                 self._tell(f"{mover.source}: waiting up to {self.patience.drain_s:g} s for {_held(numbers)}")
@@ -121,15 +133,14 @@ class Messages:
                 mover.stop()
                 raise self._still_held(mover.source, numbers)
 
-    @staticmethod
-    def _free(statistics: QueueStatistics, queue: str, numbers: dict[str, int] | None) -> bool:
+    def _free(self, queue: str, numbers: dict[str, int] | None) -> bool:
         """Whether nobody but the mover holds a message. While messages keep coming its own are in the queue's count."""
         if numbers is None or numbers.get("messages_dlx") or numbers.get("messages_delayed"):
             return False
-        return not any(numbers.values()) or statistics.held_by_others(queue, PRIORITY) == 0
+        return not any(numbers.values()) or self._statistics.held_by_others(queue, PRIORITY) == 0
 
     def _turn(self, mover: Mover, *, acknowledging: bool = True) -> None:
-        mover.turn(TURN_S, acknowledging=acknowledging)
+        mover.turn(self.patience.turn_s, acknowledging=acknowledging)
         self._confirm()
         if mover.ended and acknowledging:
             raise lost_queue(mover.source)
@@ -145,7 +156,7 @@ class Messages:
                 if attempt == MOST_SWAPS - 1:
                     raise
         # What came between the last look and the deletion is in our hands only, and unacknowledged for ever.
-        deadline = time.monotonic() + QUIET_S
+        deadline = time.monotonic() + self.patience.quiet_s
         while not (mover.ended and mover.idle) and time.monotonic() < deadline:
             self._turn(mover, acknowledging=False)
 
@@ -156,7 +167,7 @@ class Messages:
 
     def _check_aside(self, mover: Mover, link: MigrationLink) -> None:
         """Counts and digest, before anything is deleted."""
-        deadline = time.monotonic() + QUIET_S
+        deadline = time.monotonic() + self.patience.quiet_s
         while True:
             counts = link.counts(self.scaffold.temporary)
             there = counts.ready if counts else 0
@@ -175,7 +186,7 @@ class Messages:
         while True:
             self._turn(mover)
             now = time.monotonic()
-            if mover.idle and now - mover.last_event >= QUIET_S and link.depth(mover.source) == 0:
+            if mover.idle and now - mover.last_event >= self.patience.quiet_s and link.depth(mover.source) == 0:
                 return
             if not mover.idle and now - mover.last_fruit > self.patience.drain_s:
                 mover.stop()
