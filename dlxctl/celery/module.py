@@ -6,6 +6,7 @@ from pprint import pformat
 from typing import Any
 
 from dlxctl.celery.settings import QueueEntry, Setting, celery_settings
+from dlxctl.model.diagnostics import printable
 from dlxctl.model.layout import Layout
 from dlxctl.model.topology import Topology
 
@@ -42,7 +43,7 @@ def _header(layout: Layout, namespace: str | None) -> str:
 
 def _assignment(setting: Setting, namespace: str | None) -> str:
     name = f"{namespace}_{setting.name}".upper() if namespace else setting.name
-    comment = textwrap.fill(setting.why, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    comment = textwrap.fill(printable(setting.why), WIDTH, initial_indent="# ", subsequent_indent="# ")
     return (f"\n{comment}\n" if comment else "") + _code(name, setting.value) + "\n"
 
 

@@ -9,6 +9,7 @@ import click
 
 from dlxctl.cli.options import access_for, connection_options, file_argument, format_option
 from dlxctl.cli.safety import allow_option, audit_option
+from dlxctl.cli.talk import say
 from dlxctl.errors import UsageError
 from dlxctl.plan.hazards import Hazard
 
@@ -90,5 +91,4 @@ def _migration(access: "Access", drain_s: float) -> "Migration":
 
     from dlxctl.ops.migrate import Patience, migrate
 
-    tell = partial(click.echo, err=True)
-    return partial(migrate, access=access, patience=Patience(drain_s=drain_s), tell=tell)
+    return partial(migrate, access=access, patience=Patience(drain_s=drain_s), tell=say)

@@ -11,6 +11,7 @@ import click
 
 from dlxctl.broker.management import Management
 from dlxctl.cli.lines import echo_lines
+from dlxctl.cli.talk import remark
 from dlxctl.cli.watch import ApplyWatch
 from dlxctl.errors import ExitCode, Interrupted
 from dlxctl.model.layout import Layout
@@ -57,9 +58,9 @@ def carry_out(admin: Management, broker: str, order: Order) -> int:
         raise
     finally:
         if audit.remark:
-            click.echo(f"dlxctl: {audit.remark}", err=True)
+            remark(audit.remark)
     if report is None:
-        click.echo("dlxctl: nothing was changed", err=True)
+        remark("nothing was changed")
         return ExitCode.OK
     return _shown(report, order)
 
@@ -116,7 +117,7 @@ def _shown(report: Report, order: Order) -> int:
     else:
         click.echo(json.dumps(report_json(report), indent=2))
     if report.error is not None:
-        click.echo(f"dlxctl: {report.error}", err=True)
+        remark(str(report.error))
     return report.exit_code
 
 

@@ -29,7 +29,7 @@ def completed_by(ask: Ask) -> Callable[[click.Context, click.Parameter, str], li
         asking = Thread(target=fill, daemon=True)
         asking.start()
         asking.join(PATIENCE_S)
-        names = sorted(name for name in list(found) if name.startswith(incomplete))
+        names = sorted(name for name in list(found) if name.startswith(incomplete) and name.isprintable())
         return [CompletionItem(name, help=found[name]) for name in names if incomplete or not name.startswith(OURS)]
 
     return complete

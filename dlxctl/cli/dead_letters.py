@@ -19,6 +19,7 @@ from dlxctl.cli.completion import completed_by
 from dlxctl.cli.options import DEFAULT_FILE, access_for, broker_access, variable_options
 from dlxctl.cli.progress import LINE_EVERY_S
 from dlxctl.cli.signals import graceful
+from dlxctl.cli.talk import remark
 from dlxctl.model.layout import Layout
 from dlxctl.ops.look_around import Looked, Wanted, look
 from dlxctl.ops.make_safe import make_safe
@@ -77,8 +78,8 @@ def way(layout: Layout | None, url: str | None, management_url: str | None) -> A
 def survey(access: Access, queue: str, layout: Layout | None) -> Situation:
     """What is known about the queue; what is not is told on stderr."""
     found = situation(queue, layout, Management(access))
-    for remark in found.remarks:
-        click.echo(f"dlxctl: {remark}", err=True)
+    for text in found.remarks:
+        remark(text)
     return found
 
 
@@ -157,11 +158,6 @@ class _Pace:
             self._last = time.monotonic()
             remark(f"looked at {self._seen:,} of {self.total:,}")
         return self._judge(letter)
-
-
-def remark(text: str) -> None:
-    """A line on stderr."""
-    click.echo(f"dlxctl: {text}", err=True)
 
 
 def _blocked(reason: str | None) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 
-from dlxctl.cli.dead_letters import queue_options, remark
+from dlxctl.cli.dead_letters import queue_options
 from dlxctl.cli.options import connection_options, format_option
 from dlxctl.cli.selection import selection_options
 from dlxctl.cli.taking import agreed, carried_out, nothing, shown, taking_options, task_of
+from dlxctl.cli.talk import remark
 from dlxctl.ops.archive import held_by
 from dlxctl.ops.takers import Discarder
 from dlxctl.replay.taken import Taking

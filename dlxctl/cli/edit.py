@@ -17,7 +17,7 @@ from dlxctl.ops.archive import writing
 from dlxctl.ops.look_around import Wanted, seeing
 from dlxctl.ops.run_identity import new_run_id
 from dlxctl.ops.situation import Situation
-from dlxctl.render.escape import printable, printable_lines
+from dlxctl.render.escape import printable_lines, shell_word
 from dlxctl.replay.archived import Head, identity
 from dlxctl.replay.edited import Copy, Draft, body_from, copy_of, draft_of
 from dlxctl.replay.letter import Letter
@@ -55,7 +55,7 @@ def command(
     target = to or _origin(letter, desk.found)
     draft = draft_of(letter)
     if draft.trouble:
-        raise UsageError(f"{printable(identifier)!r} cannot be edited", why=draft.trouble)
+        raise UsageError(f"{identifier!r} cannot be edited", why=draft.trouble)
     body = _edited(draft)
     if body is None or not agreed(f"Replay the edited copy to {target!r}?", yes):
         return nothing()
@@ -63,7 +63,7 @@ def command(
     desk.keep(letter, kept)
     copy = copy_of(letter, target, body, RewriteOptions(run_id=desk.run_id, user=access.amqp[0].user))
     desk.replace(letter, target, copy)
-    click.echo(f"1 message edited and replayed to {printable(target)!r}; the original is in {str(kept)!r}")
+    click.echo(f"1 message edited and replayed to {target!r}; the original is in {str(kept)!r}")
     return int(ExitCode.OK)
 
 
@@ -111,11 +111,11 @@ class _Desk:
             self.found = safely(self.access, self.queue, self.layout, self.allowed, "editing")
             looked(link, self._wanted(takes=False), self.found, Looking(judge=seeing(take_note), run_id=self.run_id))
         if not letters:
-            remedy = f"dlxctl inspect --queue {self.queue} --list shows the ids."
-            raise NotFound(f"no message {printable(identifier)!r} in {self.queue!r}", remedy=remedy)
+            remedy = f"dlxctl inspect --queue {shell_word(self.queue)} --list shows the ids."
+            raise NotFound(f"no message {identifier!r} in {self.queue!r}", remedy=remedy)
         if len(letters) > 1:
             raise UsageError(
-                f"{printable(identifier)!r} names several messages of {self.queue!r}",
+                f"{identifier!r} names several messages of {self.queue!r}",
                 remedy="Export and discard the twins first: dlxctl export, dlxctl discard.",
             )
         return letters[0]

@@ -8,13 +8,15 @@ from typing import Any
 
 import click
 
-from dlxctl.cli.dead_letters import Looking, layout_of, linked, looked, queue_options, remark, safely, way
+from dlxctl.cli.dead_letters import Looking, layout_of, linked, looked, queue_options, safely, way
 from dlxctl.cli.options import connection_options, format_option
 from dlxctl.cli.selection import selection_of, selection_options
+from dlxctl.cli.talk import remark
 from dlxctl.errors import Interrupted, NotFound
 from dlxctl.ops.look import MOST_UNACKNOWLEDGED
 from dlxctl.ops.look_around import Looked, Wanted, seeing
 from dlxctl.ops.situation import Situation
+from dlxctl.render.escape import shell_word
 from dlxctl.render.inspect_stream import Shown
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.selection import Selection
@@ -103,15 +105,13 @@ def _talk(queue: str, seen: Looked, shown: Shown, selection: Selection) -> None:
     if selection.ids and not shown.number:
         raise NotFound(
             f"no message with id {', '.join(sorted(selection.ids))!r} among the first {looked_at:,} of queue {queue!r}",
-            remedy=f"List them: dlxctl inspect --queue {queue} --list"
+            remedy=f"List them: dlxctl inspect --queue {shell_word(queue)} --list"
             + ("" if looked_at >= seen.found else "; look at all of them: --all"),
         )
     if not seen.found:
-        click.echo(f"dlxctl: queue {queue!r} is empty", err=True)
+        remark(f"queue {queue!r} is empty")
     elif not shown.detailed:
         rest = "" if looked_at >= seen.found else f", of which the first {looked_at:,} were looked at (--all: all)"
         chosen = "" if selection.everything else f"; {shown.number:,} chosen"
-        click.echo(
-            f"dlxctl: {seen.found:,} in {queue!r}{rest}{chosen}; to move them back: dlxctl replay --queue {queue}",
-            err=True,
-        )
+        back = f"dlxctl replay --queue {shell_word(queue)}"
+        remark(f"{seen.found:,} in {queue!r}{rest}{chosen}; to move them back: {back}")

@@ -14,6 +14,7 @@ import click
 
 from dlxctl import __version__
 from dlxctl.errors import DlxctlError, ExitCode
+from dlxctl.render.escape import harmless
 
 COMMANDS: dict[str, str] = {
     "init": "Write a commented topology.yaml.",
@@ -102,7 +103,7 @@ def run(argv: list[str] | None = None) -> int:
     except DlxctlError as error:
         if os.environ.get("DLXCTL_DEBUG"):
             raise
-        click.echo(str(error) if error.placed else f"dlxctl: {error}", err=True)
+        click.echo(harmless(str(error) if error.placed else f"dlxctl: {error}"), err=True)
         return int(error.exit_code)
     return int(result or ExitCode.OK)
 

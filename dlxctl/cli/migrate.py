@@ -2,13 +2,13 @@
 
 import json
 import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dlxctl.cli.options import access_for, connection_options, file_argument, format_option
+from dlxctl.cli.talk import say
 from dlxctl.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def _reverted(admin: "Management", layout: "Layout", access: "Access", drain_s: 
     from dlxctl.ops.migrate import Patience, revert
 
     with admin.lock(layout.lock_queue, purpose=f"migrate {layout.name}") as lock:
-        tell = partial(click.echo, err=True)
-        names = revert(admin, lock, layout, access=access, patience=Patience(drain_s=drain_s), tell=tell)
+        names = revert(admin, lock, layout, access=access, patience=Patience(drain_s=drain_s), tell=say)
     return {"reverted": list(names)}
 
 

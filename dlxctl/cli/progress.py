@@ -4,11 +4,11 @@ import sys
 import time
 from types import TracebackType
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dlxctl.cli.signals import Stop
+from dlxctl.cli.talk import remark
 from dlxctl.replay.report import RunReport
 
 LINE_EVERY_S = 10.0
@@ -56,11 +56,11 @@ class ReplayWatch:
         elif now - self._last_line >= LINE_EVERY_S:
             self._last_line = now
             held = f", {report.held_total:,} held" if report.held_total else ""
-            click.echo(f"dlxctl: {done:,} of {total:,} ({rate}{held}, {in_flight:,} under way)", err=True)
+            remark(f"{done:,} of {total:,} ({rate}{held}, {in_flight:,} under way)")
 
     def remark(self, text: str) -> None:
         """A line on stderr."""
-        click.echo(f"dlxctl: {text}", err=True)
+        remark(text)
 
     def blocked(self, blocked: str | None) -> None:
         """Say, once, that the broker blocks publishers, and once that it does so no more."""
@@ -68,4 +68,4 @@ class ReplayWatch:
             return
         self._is_blocked = bool(blocked)
         text = f"the broker blocks publishers ({blocked}); waiting" if blocked else "the broker takes messages again"
-        click.echo(f"dlxctl: {text}", err=True)
+        remark(text)

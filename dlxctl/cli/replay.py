@@ -14,6 +14,7 @@ from dlxctl.cli.options import connection_options, format_option
 from dlxctl.cli.replay_run import run
 from dlxctl.cli.runs import journal
 from dlxctl.cli.selection import selection_of, selection_options
+from dlxctl.cli.talk import remark
 from dlxctl.errors import DlxctlError, ExitCode
 from dlxctl.model.layout import Layout
 from dlxctl.ops.rehearse import rehearse
@@ -98,7 +99,7 @@ def command(
     finally:
         link.close()
     if report is None and not _agreed(queue, depth, limit, yes):
-        click.echo("dlxctl: nothing was moved", err=True)
+        remark("nothing was moved")
         return int(ExitCode.OK)
     report = report or _replayed(access, order, found, layout, choices, depth)
     click.echo(json.dumps(report_json(report)) if output_format == "json" else report_text(report))
@@ -131,7 +132,7 @@ def _replayed(
 
 def _remark(text: str) -> None:
     if text:
-        click.echo(f"dlxctl: {text}", err=True)
+        remark(text)
 
 
 def _asked(order: ReplayOrder, choices: dict[str, Any]) -> dict[str, Any]:
@@ -175,10 +176,9 @@ def _warn_of_slow_returns(order: ReplayOrder, layout: Layout | None) -> None:
         return
     walks = [sum(map(ladder.delay_ms, range(ladder.attempts))) / 1000 for ladder in layout.ladders.values()]
     if walks and max(walks) > order.canary.wait_s:
-        click.echo(
-            f"dlxctl: a task that fails again is retried for up to {max(walks):,.0f} s before it dies, longer than the "
-            f"canary is watched ({order.canary.wait_s:g} s); with --keep-retries it dies at once",
-            err=True,
+        remark(
+            f"a task that fails again is retried for up to {max(walks):,.0f} s before it dies, longer than the "
+            f"canary is watched ({order.canary.wait_s:g} s); with --keep-retries it dies at once"
         )
 
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
-from dlxctl.cli.dead_letters import linked, remark
+from dlxctl.cli.dead_letters import linked
 from dlxctl.cli.options import connection_options, format_option
 from dlxctl.cli.selection import selection_options
 from dlxctl.cli.signals import graceful
 from dlxctl.cli.taking import Task, agreed, noted, nothing, shown, task_of
+from dlxctl.cli.talk import remark
 from dlxctl.ops.archive import Contents, reading
 from dlxctl.ops.restore import Restored, rehearse, restore
 from dlxctl.replay.letter import Letter

@@ -2,24 +2,23 @@
 
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from dlxctl.cli.options import connection_options, format_option, variable_options
+from dlxctl.cli.talk import remark
 from dlxctl.errors import ExitCode
 from dlxctl.model.health import Status
 
-REFRESH_S = 2.0
 NARROWEST, NO_TERMINAL = 80, 200
 
 
 @click.command("status", short_help="Show how much is in the queues, and whether that is too much.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @variable_options
-@click.option("--watch", is_flag=True, help=f"Again every {REFRESH_S:.0f} seconds, until Ctrl-C.")
+@click.option("--watch", "watching", is_flag=True, help="Again every 2 seconds, until Ctrl-C.")
 @click.option(
     "--max-depth", "depths", multiple=True, metavar="[QUEUE=]N",
     help="Exit 8 when more is ready in a dead-letter queue, or in QUEUE. Repeatable.",
@@ -28,7 +27,7 @@ NARROWEST, NO_TERMINAL = 80, 200
 @format_option
 @connection_options
 def command(
-    file: Path | None, watch: bool, depths: tuple[str, ...], age: str | None, output_format: str, url: str | None,
+    file: Path | None, watching: bool, depths: tuple[str, ...], age: str | None, output_format: str, url: str | None,
     management_url: str | None,
 ) -> int:  # fmt: skip
     """Show work queues, retry tiers, dead-letter and parking queues: depth, rates, age of the oldest, consumers.
@@ -52,51 +51,25 @@ def command(
     def read() -> Status:
         return read_status(access, layout, bounds, ages)
 
-    if watch:
-        return _watch(read, output_format)
+    if watching:
+        from dlxctl.cli.status_watch import watch
+
+        watch(read, _shown(output_format), screen=sys.stdout.isatty() and output_format == "text")
     status = read()
-    _remarks(status)
-    click.echo(_shown(status, output_format))
-    if status.exceeded:
-        click.echo("\n".join(f"dlxctl: {sentence}" for sentence in status.exceeded), err=True)
-        return int(ExitCode.THRESHOLD)
-    return int(ExitCode.OK)
+    for text in status.health.remarks:
+        remark(text)
+    click.echo(_shown(output_format)(status))
+    for sentence in status.exceeded:
+        remark(sentence)
+    return int(ExitCode.THRESHOLD if status.exceeded else ExitCode.OK)
 
 
-def _remarks(status: Status) -> None:
-    for remark in status.health.remarks:
-        click.echo(f"dlxctl: {remark}", err=True)
-
-
-def _shown(status: Status, output_format: str) -> str:
+def _shown(output_format: str) -> Callable[[Status], str]:
+    """How a status is shown; a table is as wide as the terminal is at that moment."""
     from dlxctl.render.status import status_json, status_text
 
-    if output_format == "json":
-        return status_json(status)
-    width = max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else NO_TERMINAL
-    return status_text(status, width)
+    def text(status: Status) -> str:
+        width = max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else NO_TERMINAL
+        return status_text(status, width)
 
-
-def _watch(read: Callable[[], Status], output_format: str) -> int:
-    """Until Ctrl-C, which is how a watch ends: exit 0."""
-    try:
-        if sys.stdout.isatty() and output_format == "text":
-            _live(read)
-        while True:
-            status = read()
-            _remarks(status)
-            click.echo(_shown(status, output_format))
-            time.sleep(REFRESH_S)
-    except KeyboardInterrupt:
-        return int(ExitCode.OK)
-
-
-def _live(read: Callable[[], Status]) -> None:
-    from rich.live import Live
-    from rich.text import Text
-
-    with Live(auto_refresh=False, screen=True) as live:
-        while True:
-            status = read()
-            live.update(Text("\n".join((_shown(status, "text"), *status.health.remarks))), refresh=True)
-            time.sleep(REFRESH_S)
+    return status_json if output_format == "json" else text

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import click
 
 from dlxctl.broker.address import Access
-from dlxctl.cli.dead_letters import Looking, layout_of, linked, looked, remark, safely, way
+from dlxctl.cli.dead_letters import Looking, layout_of, linked, looked, safely, way
 from dlxctl.cli.runs import journal
 from dlxctl.cli.selection import selection_of
+from dlxctl.cli.talk import remark
 from dlxctl.errors import DlxctlError, ExitCode
 from dlxctl.ops.look import MOST_UNACKNOWLEDGED
 from dlxctl.ops.look_around import Wanted

@@ -1,11 +1,10 @@
 """Permissions as text, as JSON, and as lines for a shell."""
 
-import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from dlxctl.plan.permissions import Permissions
-from dlxctl.render.escape import printable
+from dlxctl.render.escape import printable, shell_word
 
 
 def permission_lines(found: Iterable[Permissions]) -> Iterator[str]:
@@ -28,8 +27,8 @@ def permissions_json(topology: str, vhost: str, found: Iterable[Permissions]) ->
 def rabbitmqctl_lines(topology: str, vhost: str, found: Iterable[Permissions]) -> Iterator[str]:
     """Commands for users that exist already, called `<topology>-<role>`; each can be run again."""
     for each in found:
-        user = shlex.quote(f"{topology}-{each.role}")
+        user = shell_word(f"{topology}-{each.role}")
         if each.tag:
             yield f"rabbitmqctl set_user_tags {user} {each.tag}"
-        patterns = " ".join(shlex.quote(pattern) for pattern in (each.configure, each.write, each.read))
-        yield f"rabbitmqctl set_permissions -p {shlex.quote(vhost)} {user} {patterns}"
+        patterns = " ".join(shell_word(pattern) for pattern in (each.configure, each.write, each.read))
+        yield f"rabbitmqctl set_permissions -p {shell_word(vhost)} {user} {patterns}"

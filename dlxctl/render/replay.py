@@ -20,11 +20,11 @@ _ENDINGS = {
 def report_text(report: RunReport) -> str:
     """The end of a run, for a person: what moved where, what stayed and why, what to do next."""
     verb = "would move" if report.dry_run else "moved"
-    lines = [f"{verb} {count(report.moved_total, 'message')} of {printable(report.queue)!r}{_pace(report)}"]
+    lines = [f"{verb} {count(report.moved_total, 'message')} of {report.queue!r}{_pace(report)}"]
     lines += [f"  {number:>9,}  -> {printable(queue)}" for queue, number in report.moved.most_common()]
     if report.held_total:
         kept = "would stay" if report.dry_run else "stayed"
-        lines.append(f"{count(report.held_total, 'message')} {kept} in {printable(report.queue)!r}:")
+        lines.append(f"{count(report.held_total, 'message')} {kept} in {report.queue!r}:")
     for held, number in report.held.most_common():
         if held.why is not Hold.CAME_BACK:
             detail = f" ({printable(held.detail)})" if held.detail else ""
@@ -103,7 +103,7 @@ def _remarks(report: RunReport) -> list[str]:
     if report.unknown:
         lines.append(f"{count(report.unknown, 'copy', 'copies')} not confirmed: each is still here.")
     if report.remaining and not report.dry_run:
-        lines.append(f"{count(report.remaining, 'message')} left in {printable(report.queue)!r}.")
+        lines.append(f"{count(report.remaining, 'message')} left in {report.queue!r}.")
     lines += [report.trouble] if report.trouble else []
     ending = _ENDINGS[report.outcome]
     return [*lines, *([ending] if ending else []), *report.notes]

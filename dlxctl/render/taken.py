@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from dlxctl.render.escape import printable
 from dlxctl.render.tables import count
 from dlxctl.replay.taken import VERBS, TakenReport, Taking
 
@@ -12,7 +11,7 @@ def taken_text(report: TakenReport) -> str:
     verb = VERBS[report.command]
     done = f"would be {verb}" if report.dry_run else verb
     place = "into" if report.command is Taking.RESTORE else "of"
-    lines = [f"{count(report.done, 'message')} {done} {place} {printable(report.queue)!r}, run {report.run_id}"]
+    lines = [f"{count(report.done, 'message')} {done} {place} {report.queue!r}, run {report.run_id}"]
     if report.held:
         lines.append(f"{count(report.held, 'message')} not {verb}:")
     lines += report.notes

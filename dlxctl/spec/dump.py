@@ -23,8 +23,16 @@ _DEFAULTED = ("type", "retry", "dead_letter")
 
 
 def dump(layout: Layout) -> str:
-    """The text of a topology file that says `layout`; what most queues have goes into `defaults`."""
-    return yaml.dump(tree_of(layout), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    """The text of a topology file that says `layout`; what most queues have goes into `defaults`.
+
+    Where a name could steer a terminal or hide what the file says (direction overrides), nothing but ASCII is written.
+    """
+    text = _yaml(layout, as_is=True)
+    return text if text.replace("\n", "").isprintable() else _yaml(layout, as_is=False)
+
+
+def _yaml(layout: Layout, *, as_is: bool) -> str:
+    return yaml.dump(tree_of(layout), Dumper=_Dumper, sort_keys=False, allow_unicode=as_is, width=110)
 
 
 def tree_of(layout: Layout) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 import json
 import os
-import pty
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pika
 import pytest
@@ -20,6 +21,8 @@ from dlxctl.spec import load
 from tests.acceptance.test_health import TOPOLOGY, publish
 from tests.brokers import RunningBroker
 from tests.conftest import Dlxctl
+from tests.faults.proxy import Proxy
+from tests.hostile.terminal import DLXCTL, on_terminal
 from tests.workers import wait_until
 
 ROLES = {
@@ -131,26 +134,98 @@ def test_rates_and_what_workers_hold_are_told(dlxctl: Dlxctl, file: str, url: st
     assert seen["held"] == 1
 
 
-def test_a_watch_goes_on_until_it_is_ended(
-    dlxctl: Dlxctl, file: str, url: str, broker: RunningBroker, tmp_path: Path
-) -> None:
-    """JSON line after JSON line in a pipe, a table on a terminal; Ctrl-C is its ordinary end, exit 0."""
-    environment = os.environ | {"DLXCTL_URL": url, "DLXCTL_MANAGEMENT_URL": broker.management_url, "TERM": "xterm"}
-    command = [str(Path(sys.executable).parent / "dlxctl"), "status", file, "--watch"]
-    with subprocess.Popen(
-        [*command, "--format", "json"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
-    ) as piped:
+@pytest.fixture
+def environment(url: str, broker: RunningBroker, tmp_path: Path) -> dict[str, str]:
+    """What `dlxctl` finds around it."""
+    return {
+        "DLXCTL_URL": url, "DLXCTL_MANAGEMENT_URL": broker.management_url, "DLXCTL_STATE_DIR": str(tmp_path / "state"),
+    }  # fmt: skip
+
+
+@pytest.fixture
+def proxy(broker: RunningBroker) -> Iterator[Proxy]:
+    """A way to the broker that can be cut."""
+    address = urlsplit(broker.amqp_url)
+    assert address.hostname is not None
+    with Proxy((address.hostname, address.port or 5672)) as proxy:
+        yield proxy
+
+
+@contextmanager
+def watching(directory: Path, environment: dict[str, str], file: str) -> "Iterator[subprocess.Popen[str]]":
+    """`dlxctl status --watch` in a pipe, as JSON lines; what it says is in `stderr.txt`."""
+    command = [str(DLXCTL), "status", file, "--watch", "--format", "json"]
+    with (directory / "stderr.txt").open("w") as talk:
+        process = subprocess.Popen(
+            command, cwd=directory, env=os.environ | environment, stdout=subprocess.PIPE, stderr=talk, text=True
+        )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_watch_goes_on_until_it_is_ended(file: str, environment: dict[str, str], tmp_path: Path) -> None:
+    """JSON line after JSON line in a pipe, a table on a terminal; Ctrl-C ends it, exit 130."""
+    with watching(tmp_path, environment, file) as piped:
         assert piped.stdout is not None
         lines = [json.loads(piped.stdout.readline()) for _ in range(2)]
         piped.send_signal(signal.SIGINT)
-        assert piped.wait(20) == 0
+        assert piped.wait(20) == 130
     assert [len(line["queues"]) for line in lines] == [6, 6]
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=theirs) as shown:
-        seen = b""
-        while b"dead-letter" not in seen:
-            seen += os.read(ours, 65_536)
-        shown.send_signal(signal.SIGINT)
-        assert shown.wait(20) == 0
-    os.close(ours)
-    os.close(theirs)
+    with on_terminal(tmp_path, environment, "status", file, "--watch") as shown:
+        shown.until("dead-letter")
+        assert shown.interrupted() == 130
+    assert b"Traceback" not in shown.seen
+
+
+@pytest.mark.one_version
+def test_a_watch_outlives_a_broker_that_is_away(
+    file: str, environment: dict[str, str], proxy: Proxy, url: str, tmp_path: Path
+) -> None:
+    """It says so once, writes no number meanwhile, and goes on by itself when the broker is back."""
+    host, port = proxy.target
+    environment |= {"DLXCTL_URL": url.replace(f"{host}:{port}", f"127.0.0.1:{proxy.port}")}
+    said = tmp_path / "stderr.txt"
+    with watching(tmp_path, environment, file) as piped:
+        assert piped.stdout is not None
+        assert json.loads(piped.stdout.readline())
+        tried = proxy.connections
+        wait_until(lambda: proxy.connections > tried, 20)
+        proxy.refusing = True
+        proxy.reset()
+        wait_until(lambda: "Trying again" in said.read_text(), 30)
+        refused = proxy.refused
+        wait_until(lambda: proxy.refused >= refused + 2, 30)
+        assert said.read_text().count("Trying again") == 1
+        proxy.refusing = False
+        wait_until(lambda: "it answers again" in said.read_text(), 30)
+        piped.send_signal(signal.SIGINT)
+        rest = piped.stdout.read()
+        assert piped.wait(20) == 130
+    assert all(len(json.loads(line)["queues"]) == 6 for line in rest.splitlines())
+    assert "Traceback" not in said.read_text()
+
+
+def test_a_watch_waits_for_a_vhost_that_was_deleted(
+    file: str, environment: dict[str, str], vhost: str, broker: RunningBroker, tmp_path: Path
+) -> None:
+    """On a terminal the last table stays, under a line that calls it old; what comes back is shown, empty as it is."""
+    with on_terminal(tmp_path, environment, "status", file, "--watch") as shown:
+        shown.until("dead-letter")
+        broker.api("DELETE", f"vhosts/{vhost}")
+        shown.until("NO ANSWER for")
+        broker.api("PUT", f"vhosts/{vhost}", {})
+        broker.api("PUT", f"permissions/{vhost}/{broker.user}", {"configure": ".*", "write": ".*", "read": ".*"})
+        shown.until("not there")
+        assert shown.interrupted() == 130
+    assert b"Traceback" not in shown.seen
+
+
+@pytest.mark.one_version
+def test_what_never_answered_is_not_watched(dlxctl: Dlxctl, file: str, vhost: str) -> None:
+    """A wrong address ends the watch at once, exit 6, as it ends a plain status."""
+    done = dlxctl("status", file, "--watch", "--url", f"amqp://guest:guest@127.0.0.1:9/{vhost}", timeout=30)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "cannot connect" in done.stderr

@@ -76,6 +76,7 @@ class Proxy:
     alarm: str | None = None
     cut: Cut | None = None
     connections: int = 0
+    refused: int = 0
     carried: dict[str, int] = field(default_factory=lambda: {UP: 0, DOWN: 0})
     _pairs: list[Pair] = field(default_factory=list)
 
@@ -133,6 +134,7 @@ class Proxy:
             pair = Pair(client, broker)
             if self.refusing:
                 pair.end(reset=True)
+                self.refused += 1
                 continue
             for side in (client, broker):
                 side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
