@@ -4,7 +4,7 @@ Two implementations, held equal by tests/contract/test_admin.py: `management.Man
 `memory_admin.MemoryAdmin`, the double. Every call is idempotent: to repeat one changes nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -34,6 +34,17 @@ class Lock(Protocol):
         """Raises BrokerUnavailable when the lock was lost; to be called every few seconds, for the heartbeats."""
 
 
+class Pipeline(Protocol):
+    """A way to make much at once. It lives for the block that `Admin.pipeline` opens, and works on after a failure."""
+
+    def make(self, objects: Sequence[Queue | Binding]) -> None:
+        """Create each of `objects`, as `declare_queue` and `bind` do; a binding stands after the queue it leads to.
+
+        Raises BrokerRefused, NotFound or BrokerUnavailable; then any of `objects` may be there, and which is not
+        known. To repeat it one by one tells.
+        """
+
+
 class Admin(Reader, Protocol):
     """One vhost, to be changed. Refusals (permission, inequivalent or invalid arguments) raise BrokerRefused."""
 
@@ -45,6 +56,9 @@ class Admin(Reader, Protocol):
 
     def bind(self, binding: Binding) -> None:
         """Create `binding`; nothing if it exists. Raises NotFound when either end is missing."""
+
+    def pipeline(self) -> AbstractContextManager[Pipeline]:
+        """For hundreds of queues and bindings; the permissions are those of `declare_queue` and `bind`."""
 
     def unbind(self, binding: Binding) -> None:
         """Delete `binding`, one that was read; nothing if there is none."""

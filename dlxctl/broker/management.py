@@ -1,4 +1,4 @@
-"""`Admin` on a real broker: objects through the management API, the lock through AMQP.
+"""`Admin` on a real broker: objects through the management API, the lock, and what is much, through AMQP.
 
 Rules: https://www.rabbitmq.com/docs/http-api-reference, and which tag each call needs, facts 11.
 """
@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 from dlxctl.broker import http_failures, observed
 from dlxctl.broker.address import Access
-from dlxctl.broker.admin import Lock
+from dlxctl.broker.admin import Lock, Pipeline
 from dlxctl.broker.amqp import connection_name, open_connection
 from dlxctl.broker.counts import Counts, queue_counts
 from dlxctl.broker.http import Answer, Http
 from dlxctl.broker.lock import exclusive
+from dlxctl.broker.pipeline import pipeline
 from dlxctl.broker.plug import plug, unplug
 from dlxctl.errors import BrokerRefused, DlxctlError, NotFound
 from dlxctl.model.depth import Depth
@@ -113,6 +114,10 @@ class Management:
         path = ("bindings", self._vhost, "e", binding.source, kind, binding.destination)
         what = f"bind {quoted(binding.destination)} to exchange {quoted(binding.source)}"
         self._accept(self._http.request("POST", *path, body=body), what, "read on the source, write on the destination")
+
+    def pipeline(self) -> AbstractContextManager[Pipeline]:
+        """Over an AMQP connection of its own."""
+        return pipeline(self._access)
 
     def unbind(self, binding: Binding) -> None:
         """DELETE /api/bindings by the broker's own key, which tells bindings apart that JSON does not."""

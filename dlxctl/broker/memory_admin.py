@@ -5,11 +5,11 @@ rules; of messages it knows the numbers that it is told.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from dlxctl.broker.admin import Lock
+from dlxctl.broker.admin import Admin, Lock, Pipeline
 from dlxctl.broker.counts import Counts
 from dlxctl.broker.lock import held
 from dlxctl.errors import BrokerRefused, NotFound
@@ -114,6 +114,10 @@ class MemoryAdmin:
             raise BrokerRefused("bind", why="Invalid x-match field value")
         self._objects[binding.key] = binding
 
+    def pipeline(self) -> AbstractContextManager[Pipeline]:
+        """One after the other, up to the first that is refused."""
+        return nullcontext(MemoryPipeline(self))
+
     def unbind(self, binding: Binding) -> None:
         """Nothing if there is none."""
         self._objects.pop(binding.key, None)
@@ -206,6 +210,21 @@ class MemoryAdmin:
             raise BrokerRefused(f"declare queue {queue.name!r}", why=f"invalid arg '{name}' of queue type {queue.type}")
         if attribute.checked and not _valid(attribute.kind, attribute.choices, value):
             raise BrokerRefused(f"declare queue {queue.name!r}", why=f"invalid arg '{name}': {value!r}")
+
+
+class MemoryPipeline:
+    """Makes what it is told by the calls of `admin`."""
+
+    def __init__(self, admin: Admin) -> None:
+        self._admin = admin
+
+    def make(self, objects: Sequence[Queue | Binding]) -> None:
+        """In order; raises what the first call raises."""
+        for thing in objects:
+            if isinstance(thing, Queue):
+                self._admin.declare_queue(thing)
+            else:
+                self._admin.bind(thing)
 
 
 class _MemoryLock:

@@ -121,7 +121,7 @@ class _Run:
     def carry_out(self) -> Report:
         """Raises the error of the first change; a later one is in the report."""
         for at_once, run in units(self._plan.changes):
-            outcomes = make_at_once(run, self._make, self._lock.confirm) if at_once else self._one_by_one(run)
+            outcomes = self._at_once(run) if at_once else self._one_by_one(run)
             failures: list[Outcome] = []
             for outcome in outcomes:
                 self._note(outcome.made)
@@ -129,6 +129,10 @@ class _Run:
             if failures:
                 return self._ended(failures[0])
         return Report(plan=self._plan, made=tuple(self._made))
+
+    def _at_once(self, run: Sequence[Unit]) -> Iterator[Outcome]:
+        with self._admin.pipeline() as pipeline:
+            yield from make_at_once(run, pipeline, self._make, self._lock.confirm)
 
     def _one_by_one(self, run: Sequence[Unit]) -> Iterator[Outcome]:
         for unit in run:

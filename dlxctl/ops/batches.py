@@ -1,21 +1,24 @@
 """Which changes may be made at the same time, so that thousands of queues do not take one round trip after another.
 
-Queues do not depend on each other, and neither do bindings: a long run of either is shared out among a few threads,
-each of which makes a queue and its mark together. So after a crash at most `AT_ONCE` objects are without their mark,
-and the next plan makes up for them. Short runs, and everything else, go one by one.
+Queues do not depend on each other, and neither do bindings: a long run of either goes through the broker's pipeline, a
+batch at a time, a queue with its mark. So after a crash few objects are without their mark, and the next plan makes up
+for them. A batch that fails is made again one by one, which tells what was refused and why; every change is idempotent.
+Short runs, and everything else, go one by one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
-from dlxctl.errors import DlxctlError
-from dlxctl.plan.changes import Bind, Change, CreateQueue, Mark
+from dlxctl.broker.admin import Pipeline
+from dlxctl.errors import BrokerUnavailable, DlxctlError
+from dlxctl.model.topology import Binding, Queue
+from dlxctl.plan.changes import Bind, Change, CreateQueue, Mark, subject
 
-AT_ONCE = 8
 LONG = 64
-"""From so many changes on a run is shared out; so many are under way before the next look at the lock."""
+"""From so many changes on a run goes through the pipeline."""
+BATCH = 100
+"""Units that are under way before the next look at the lock."""
 
 Unit = tuple[Change, ...]
 
@@ -39,28 +42,51 @@ def units(changes: Sequence[Change]) -> Iterator[tuple[bool, list[Unit]]]:
             yield False, [(change,) for change in run]
 
 
-def make_at_once(run: Sequence[Unit], make: Callable[[Change], None], confirm: Callable[[], None]) -> Iterator[Outcome]:
-    """Outcomes in order, until one has failed. `confirm` is called now and then; its error is the next unit's."""
+def make_at_once(
+    run: Sequence[Unit], pipeline: Pipeline, make: Callable[[Change], None], confirm: Callable[[], None]
+) -> Iterator[Outcome]:
+    """Outcomes in order, until a batch with one that failed. `make` makes a single change.
 
-    def whole(unit: Unit) -> Outcome:
-        for number, change in enumerate(unit):
-            try:
-                make(change)
-            except DlxctlError as error:
-                return Outcome(made=unit[:number], failed=change, error=error)
-        return Outcome(made=unit)
+    `confirm` is called before each batch; its error is the next unit's.
+    """
+    for start in range(0, len(run), BATCH):
+        batch = run[start : start + BATCH]
+        try:
+            confirm()
+        except DlxctlError as error:
+            yield Outcome(made=(), failed=batch[0][0], error=error)
+            return
+        outcomes = _made(batch, pipeline, make)
+        yield from outcomes
+        if any(outcome.error for outcome in outcomes):
+            return
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for start in range(0, len(run), LONG):
-            try:
-                confirm()
-            except DlxctlError as error:
-                yield Outcome(made=(), failed=run[start][0], error=error)
-                return
-            outcomes = list(pool.map(whole, run[start : start + LONG]))
-            yield from outcomes
-            if any(outcome.error for outcome in outcomes):
-                return
+
+def _made(batch: Sequence[Unit], pipeline: Pipeline, make: Callable[[Change], None]) -> list[Outcome]:
+    things = (subject(change) for unit in batch for change in unit)
+    try:
+        pipeline.make([thing for thing in things if isinstance(thing, Queue | Binding)])
+    except DlxctlError:
+        return list(_one_by_one(batch, make))
+    return [Outcome(made=unit) for unit in batch]
+
+
+def _one_by_one(batch: Sequence[Unit], make: Callable[[Change], None]) -> Iterator[Outcome]:
+    """All of them, since any may be there already, and the report is to say so; unless the broker is out of reach."""
+    for unit in batch:
+        outcome = _whole(unit, make)
+        yield outcome
+        if isinstance(outcome.error, BrokerUnavailable):
+            return
+
+
+def _whole(unit: Unit, make: Callable[[Change], None]) -> Outcome:
+    for number, change in enumerate(unit):
+        try:
+            make(change)
+        except DlxctlError as error:
+            return Outcome(made=unit[:number], failed=change, error=error)
+    return Outcome(made=unit)
 
 
 def _kind(change: Change) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from dlxctl import spec
 from dlxctl.broker.admin import Admin
-from dlxctl.broker.memory_admin import MemoryAdmin
+from dlxctl.broker.memory_admin import MemoryAdmin, MemoryPipeline
 from dlxctl.model.layout import Layout
 from dlxctl.model.topology import Topology
 from dlxctl.ops.apply import apply
@@ -62,6 +62,10 @@ class Dying:
 
     def __init__(self, inner: MemoryAdmin, calls: int) -> None:
         self._inner, self._left = inner, calls
+
+    def pipeline(self) -> contextlib.AbstractContextManager[MemoryPipeline]:
+        """Each object that goes through is a change."""
+        return contextlib.nullcontext(MemoryPipeline(self))  # type: ignore[arg-type]
 
     def __getattr__(self, name: str):  # type: ignore[no-untyped-def]
         method = getattr(self._inner, name)
