@@ -20,6 +20,7 @@ WORST = STEERING + "\x00\r\n\x0b\x0c\x1bPq\x1b\\\u2067\u00ad"
 """And what RabbitMQ takes in no name, or a command line in no argument."""
 DEAD, ORDERS, PARKED = f"dead {STEERING}", f"orders {STEERING}", f"parked {STEERING}"
 EXCHANGE, KEY, POLICY = f"exchange {STEERING}", f"key {STEERING}", f"policy {STEERING}"
+LIMIT = {"max-length": 1_000, "overflow": "reject-publish"}
 IDENTIFIER = f"id {STEERING}"
 TEXTS = (
     "task", "lang", "group", "argsrepr", "kwargsrepr", "dlxctl-exception", "dlxctl-message", "dlxctl-reason",
@@ -76,7 +77,7 @@ def set_up(reach: Access, broker: RunningBroker, directory: Path) -> None:
     channel.queue_bind(DEAD, EXCHANGE, KEY)
     connection.close()
     pattern = "mail|" + STEERING.replace("[", "\\[")
-    rule = {"pattern": pattern, "definition": {"max-length": 1_000}, "apply-to": "queues", "priority": 999}
+    rule = {"pattern": pattern, "definition": LIMIT, "apply-to": "queues", "priority": 999}
     broker.api("PUT", f"policies/{reach.vhost}/{quote(POLICY, safe='')}", rule)
     let_die(reach, ORDERS, [dead_letter()])
     wait_for(reach, DEAD, 1)

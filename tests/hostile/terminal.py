@@ -1,10 +1,11 @@
 """A real terminal around a command: a pty that is its stdin, stdout and stderr, read all the time."""
 
+import fcntl
 import os
 import pty
-import signal
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from tests.workers import wait_until
 
 DLXCTL = Path(sys.executable).parent / "dlxctl"
 WIDTH = 200
+CTRL_C = "\x03"
 
 
 class Terminal:
@@ -44,13 +46,18 @@ class Terminal:
 
     def interrupted(self) -> int:
         """Press Ctrl-C; the exit code."""
-        self.process.send_signal(signal.SIGINT)
+        self.type(CTRL_C)
         return self.ended()
 
     def _read(self) -> None:
         with suppress(OSError):  # EIO: the other end is closed
             while octets := os.read(self._ours, 65_536):
                 self.seen += octets
+
+
+def _control() -> None:
+    """In the new process: this terminal is the one whose Ctrl-C it gets."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 @contextmanager
@@ -60,8 +67,9 @@ def on_terminal(directory: Path, environment: dict[str, str], *words: str) -> It
     known = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     known |= {"TERM": "xterm-256color", "COLUMNS": str(WIDTH), "LINES": "50"} | environment
     process = subprocess.Popen(
-        [str(DLXCTL), *words], cwd=directory, env=known, stdin=theirs, stdout=theirs, stderr=theirs
-    )
+        [str(DLXCTL), *words], cwd=directory, env=known, stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True, preexec_fn=_control,
+    )  # fmt: skip
     os.close(theirs)
     terminal = Terminal(process, ours)
     try:

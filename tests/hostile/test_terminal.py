@@ -1,6 +1,7 @@
 """No control byte from a message, a header or a name reaches a terminal, whichever command shows it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from dlxctl.broker.address import Access
 from tests.brokers import RunningBroker
 from tests.conftest import Dlxctl
 from tests.hostile.stage import DEAD, IDENTIFIER, ORDERS, PARKED, STEERING, mark, set_up
+from tests.hostile.terminal import CTRL_C, Terminal, on_terminal
 
 pytestmark = pytest.mark.one_version
 
@@ -118,4 +120,49 @@ def test_no_command_lets_a_control_byte_through(dlxctl: Dlxctl, reach: Access) -
     mark(reach, ORDERS, DEAD)
     for code, words in MARKED:
         held(code, *words)
+    assert not wrong, "\n\n".join(wrong)
+
+
+ON_TERMINAL: tuple[tuple[int, tuple[str, ...], str], ...] = (
+    (0, ("inspect", *QUEUE), ""),
+    (0, ("inspect", *QUEUE, "--list"), ""),
+    (0, ("inspect", *QUEUE, "--show-body"), ""),
+    (8, ("status", "--max-depth", f"{DEAD}=0"), ""),
+    (130, ("status", "--watch"), CTRL_C),
+    (0, ("plan", "shop.yaml"), ""),
+    (0, ("apply", "shop.yaml"), "y\n"),
+    (4, ("import",), ""),
+    (0, ("export", *QUEUE, "-o", "dead.jsonl"), ""),
+    (0, ("edit", *QUEUE, "--id", IDENTIFIER), "y\n"),
+    (0, ("park", *QUEUE, "--to", PARKED, "--note", STEERING, "--limit", "1"), "y\n"),
+    (0, ("discard", *QUEUE, "--archived", "dead.jsonl", "--limit", "1"), "y\n"),
+    (4, ("replay", *QUEUE), "y\n"),
+)
+"""On a terminal: exit code, command, and what is typed when it waits."""
+OWN = re.compile(r"\r(?=\n|\x1b\[(?:2K|1A))|\x1b\[(?:\d{1,2}(?:;\d{1,3})*m|[HK]|2K|1A|\?25[lh]|\?1049[lh])")
+"""What rich and click write themselves. None of it is in the hostile texts, whose sequences are others."""
+
+
+def typed(terminal: Terminal, keys: str) -> None:
+    """Wait for the question, or for the first table of a watch, and press keys."""
+    terminal.until("consumers" if keys == CTRL_C else "[y/N]")
+    terminal.type(keys)
+
+
+@pytest.mark.usefixtures("hostile")
+def test_no_control_byte_reaches_a_real_terminal(url: str, broker: RunningBroker, vhost: str, tmp_path: Path) -> None:
+    """With colours, progress bars and questions: beside rich's and click's own sequences there is none."""
+    environment = {
+        "DLXCTL_URL": url, "DLXCTL_MANAGEMENT_URL": broker.management_url, "DLXCTL_VHOST": vhost, "FORCE_COLOR": "1",
+        "DLXCTL_STATE_DIR": str(tmp_path / "state"), "EDITOR": EDITOR, "VISUAL": EDITOR,
+    }  # fmt: skip
+    wrong: list[str] = []
+    for code, words, keys in ON_TERMINAL:
+        with on_terminal(tmp_path, environment, *words) as terminal:
+            if keys:
+                typed(terminal, keys)
+            ended = terminal.ended()
+            shown = OWN.sub("", terminal.seen.decode())
+        if ended != code or steering(shown) or "Traceback" in shown:
+            wrong.append(f"{words}: {ended} for {code}, {steering(shown)}\n{shown[-2_000:]!r}")
     assert not wrong, "\n\n".join(wrong)
