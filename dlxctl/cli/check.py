@@ -23,6 +23,11 @@ def command(file: Path, output_format: str, strict: bool, vhost: str | None) -> 
     Every problem is reported at once, one line each on stdout: file:line:column: code, cause, remedy. With --format
     json: a list of objects {file, line, column, code, severity, cause, remedy}. Exit 0 when there are no errors
     (warnings are allowed, except under --strict), else 2. docs/checks.md explains every code.
+
+    \b
+    dlxctl check topology.yaml
+    dlxctl check --strict --format json                       in CI
+    rabbitmqctl export_definitions shop.json; dlxctl check shop.json --vhost shop
     """
     from dlxctl.model.diagnostics import Diagnostic, InvalidTopology, Severity
     from dlxctl.ops.topology_file import diagnosed

@@ -26,7 +26,11 @@ def command(
     """Delete every exchange, queue and policy that the topology of the file owns on the broker.
 
     Only what its owner exchange marks, and only empty queues: a queue with messages or consumers, or one that others
-    still refer to, is refused before the first change (exit 5). `dlxctl plan --destroy` shows what would go.
+    still refer to, is refused before the first change (exit 5).
+
+    \b
+    dlxctl plan --destroy topology.yaml        shows what would go
+    dlxctl destroy topology.yaml               asks for the topology's name
     """
     from dlxctl.broker.management import Management
     from dlxctl.cli.applying import Order, carry_out

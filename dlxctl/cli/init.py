@@ -12,7 +12,12 @@ from dlxctl.errors import ExitCode
 @new_file_argument
 @click.option("--force", is_flag=True, help="Overwrite a file that exists.")
 def command(file: Path, force: bool) -> int:
-    """Write a commented topology.yaml. Never overwrites a file without --force (exit 2)."""
+    """Write a commented topology.yaml. Never overwrites a file without --force (exit 2).
+
+    \b
+    dlxctl init
+    dlxctl init shop.yaml
+    """
     from dlxctl.ops.topology_file import write_starter
 
     write_starter(file, overwrite=force)

@@ -21,6 +21,10 @@ def command(file: Path, output_format: str) -> int:
 
     producer sends tasks and events; worker runs tasks with RetryTask, and sends too; dlxctl applies, inspects and
     replays. Needs no broker.
+
+    \b
+    dlxctl permissions topology.yaml
+    dlxctl permissions --format rabbitmqctl | bash      for users that exist
     """
     from dlxctl.ops.topology_file import read_layout
     from dlxctl.plan.permissions import permissions

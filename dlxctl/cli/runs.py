@@ -28,6 +28,10 @@ def command() -> None:
 
     Every replay notes its start and its end in a journal of the user who ran it, on the machine where it ran:
     DLXCTL_STATE_DIR, else XDG_STATE_HOME/dlxctl, else ~/.local/state/dlxctl. It holds no message and no password.
+
+    \b
+    dlxctl runs list
+    dlxctl runs show 20261121T143000-9d8de2
     """
 
 
@@ -37,7 +41,12 @@ def command() -> None:
 )
 @format_option
 def list_runs(limit: int, output_format: str) -> int:
-    """One line a run, the latest first; with --format json one object a line."""
+    """One line a run, the latest first; with --format json one object a line.
+
+    \b
+    dlxctl runs list --limit 5
+    dlxctl runs list --format json | jq .outcome
+    """
     runs = _read()
     if not runs:
         click.echo("dlxctl: no run is in the journal", err=True)
@@ -55,7 +64,11 @@ def list_runs(limit: int, output_format: str) -> int:
 @click.argument("run")
 @format_option
 def show(run: str, output_format: str) -> int:
-    """Everything about one run: who, when, what was asked for, what moved where, what stayed and why."""
+    """Everything about one run: who, when, what was asked for, what moved where, what stayed and why.
+
+    \b
+    dlxctl runs show 20261121T143000-9d8de2
+    """
     found = next((one for one in _read() if one.run == run), None)
     if found is None:
         raise NotFound(f"no run {run!r} is in the journal of this user", remedy="List them: dlxctl runs list")
