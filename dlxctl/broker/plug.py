@@ -1,7 +1,8 @@
 """A plug: a message of our own that keeps a closed quorum queue shut until it is deleted.
 
 A quorum queue with max-length 0 and `reject-publish` takes one message, and from then on refuses every publisher
-(docs/decisions/0009). When that one is ours, nobody else's can be lost with the queue. It expires by itself.
+(docs/decisions/0009). When that one is ours, nobody else's can be lost with the queue. It expires by itself; after a
+run that was killed with the plug in, it may come to rest in the dead-letter queue, so its body says what it is.
 """
 
 from typing import Any
@@ -13,6 +14,7 @@ from dlxctl.broker.failures import converted
 
 HEADER = "dlxctl-plug"
 EXPIRES_MS = 60_000
+BODY = b"a plug that dlxctl put into a queue that it was about to delete; the run was killed. Safe to discard."
 
 
 def plug(connection: Any, queue: str) -> bool:
@@ -22,7 +24,7 @@ def plug(connection: Any, queue: str) -> bool:
         channel = connection.channel()
         channel.confirm_delivery()
         try:
-            channel.basic_publish("", queue, b"", properties, mandatory=True)
+            channel.basic_publish("", queue, BODY, properties, mandatory=True)
         except (NackError, UnroutableError):
             return False
         finally:

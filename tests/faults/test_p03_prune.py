@@ -15,6 +15,7 @@ from pika.exceptions import NackError, UnroutableError
 
 from dlxctl import spec
 from dlxctl.broker.address import Access
+from dlxctl.broker.plug import HEADER
 from dlxctl.errors import ExitCode
 from dlxctl.ops.apply import apply
 from dlxctl.ops.plan import make_plan
@@ -121,13 +122,13 @@ def offered(reach: Access, number: int) -> Counter[str]:
 
 
 def drained(reach: Access, queues: set[str]) -> Counter[str]:
-    """Every message of them but plugs, which have no body."""
+    """Every message of them but plugs."""
     found: Counter[str] = Counter()
     with closing(connection_to(reach)) as connection:
         channel = connection.channel()
         for queue in queues:
             while (got := channel.basic_get(queue, auto_ack=True))[0]:
-                found.update([got[2].decode()] if got[2] else [])
+                found.update([got[2].decode()] if HEADER not in (got[1].headers or {}) else [])
     return found
 
 
