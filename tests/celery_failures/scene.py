@@ -39,11 +39,13 @@ class Scene(Shop):
     """The shop's looks at the broker, on the matrix's topology."""
 
     def send(self, row: Row) -> None:
-        """Publish the message of `row`."""
+        """Publish the message of `row`; it is in its queue on return."""
         headers = {"task": row.task, "id": row.name, "lang": "py", "row": row.name, **row.headers}
         properties = {"content_type": "application/json", "content_encoding": "utf-8", **row.properties}
         with pika.BlockingConnection(pika.URLParameters(self.url)) as connection:
-            connection.channel().basic_publish(
+            channel = connection.channel()
+            channel.confirm_delivery()
+            channel.basic_publish(
                 "", row.queue, row.body,
                 pika.BasicProperties(
                     headers={name: value for name, value in headers.items() if value is not None},

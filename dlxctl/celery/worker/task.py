@@ -69,6 +69,8 @@ class RetryTask(Task):  # type: ignore[misc]  # Celery has no types
     def on_bound(cls, app: Any) -> None:
         """Celery's hook: the task belongs to `app` now."""
         require_confirms(app)
+        for order in (Reject, Ignore):
+            ForkingPickler.register(order, _reduce_order)
 
     @property
     def road(self) -> Road | None:
@@ -156,10 +158,6 @@ def _reduce_order(order: Any) -> Any:
     if isinstance(carried, BaseException) and get_pickleable_exception(carried) is not carried:
         return type(order), (repr(carried), *order.args[1:])
     return order.__reduce__()
-
-
-for _order in (Reject, Ignore):
-    ForkingPickler.register(_order, _reduce_order)
 
 
 def _mark_spent(error: BaseException | None) -> None:
