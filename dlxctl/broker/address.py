@@ -84,7 +84,10 @@ def _parse(text: str, protocol: str) -> Address:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise UsageError("the broker URL cannot be read", why=_without_url(error, text)) from None
+        raise UsageError(
+            "the broker URL cannot be read", why=_without_url(error, text),
+            remedy=f"Write {protocol}://user:password@host:port/..., with / @ : in a password as %2F %40 %3A.",
+        ) from None  # fmt: skip
     if parts.scheme not in schemes or not parts.hostname:
         raise UsageError(
             f"the broker URL is not {protocol}://user:password@host:port/...",

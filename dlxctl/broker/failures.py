@@ -49,9 +49,9 @@ def on_channel(error: pika_errors.ChannelClosedByBroker, what: str) -> DlxctlErr
         case 403:
             return BrokerRefused(f"{what} was refused", why=text, remedy="Give the user the permission that it names.")
         case 405:
-            return Locked(f"{what}: another connection holds it", why=text)
+            return Locked(f"{what}: another connection holds it", why=text, remedy="Run the same command again later.")
         case _:
-            return BrokerRefused(f"{what} was refused", why=text)
+            return BrokerRefused(f"{what} was refused", why=text, remedy="Mend what the broker names, then try again.")
 
 
 @contextmanager

@@ -116,4 +116,5 @@ def _writable() -> Iterator[None]:
     try:
         yield
     except (UnsupportedAMQPFieldException, struct.error) as error:
-        raise BrokerRefused("an argument cannot be written in AMQP", why=type(error).__name__) from None
+        remedy = "Check the arguments in the file: AMQP has no numbers of more than 64 bits."
+        raise BrokerRefused("an argument cannot be written in AMQP", why=type(error).__name__, remedy=remedy) from None

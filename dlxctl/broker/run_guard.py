@@ -115,7 +115,9 @@ class MemoryGuard:
     def begin(self, queue: str, holder: dict[str, Any]) -> bool:
         if queue in self._locks and self._locks[queue].alive:
             run = self._marks[queue]["run"]
-            raise Locked(f"another replay of {queue!r} is running", why=f"held by run {run}", run=run)
+            raise Locked(
+                f"another replay of {queue!r} is running", why=f"held by run {run}", remedy="Wait for it.", run=run
+            )
         earlier = queue in self._marks
         self._locks[queue] = self._link
         self._marks[queue] = holder

@@ -18,7 +18,10 @@ def context_of(address: Address) -> ssl.SSLContext:
             context.load_cert_chain(options["certfile"], options.get("keyfile"))
     except OSError as error:
         files = ", ".join(options[key] for key in ("cacertfile", "certfile", "keyfile") if key in options)
-        raise UsageError(f"cannot use the certificate files {files}", why=error.strerror or str(error)) from None
+        raise UsageError(
+            f"cannot use the certificate files {files}", why=error.strerror or str(error),
+            remedy="Check the paths in the URL: ?cacertfile=ca.pem&certfile=client.pem&keyfile=client.key.",
+        ) from None  # fmt: skip
     if options.get("verify") == "verify_none":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -55,7 +55,10 @@ def command(
     target = to or _origin(letter, desk.found)
     draft = draft_of(letter)
     if draft.trouble:
-        raise UsageError(f"{identifier!r} cannot be edited", why=draft.trouble)
+        raise UsageError(
+            f"{identifier!r} cannot be edited", why=draft.trouble,
+            remedy="Replay it as it is, set it aside or keep it: dlxctl replay --id, dlxctl park, dlxctl export.",
+        )  # fmt: skip
     body = _edited(draft)
     if body is None or not agreed(f"Replay the edited copy to {target!r}?", yes):
         return nothing()

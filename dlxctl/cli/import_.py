@@ -81,4 +81,7 @@ def _found(
         with definitions.open("rb") as file:
             return in_definitions(read(file, str(definitions)), str(definitions), vhost), None
     except OSError as error:
-        raise UsageError(f"cannot read {definitions}", why=os.strerror(error.errno or 0)) from None
+        raise UsageError(
+            f"cannot read {definitions}", why=os.strerror(error.errno or 0),
+            remedy="Name a file that `rabbitmqctl export_definitions` wrote, or none for the broker itself.",
+        ) from None  # fmt: skip

@@ -67,7 +67,8 @@ def writing(path: Path, head: Head) -> Iterator[Archive]:
         remedy = "An archive is never written over: name another file."
         raise UsageError(f"{str(path)!r} exists", remedy=remedy) from None
     except OSError as error:
-        raise UsageError(f"{str(path)!r} cannot be written", why=error.strerror or str(error)) from None
+        remedy = "Name a file in a directory that is there and that you may write to."
+        raise UsageError(f"{str(path)!r} cannot be written", why=error.strerror or str(error), remedy=remedy) from None
     try:
         with os.fdopen(handle, "wb") as file:
             with opener(file) as packed, _kept_when_used(path, Archive(packed, head)) as archive:
@@ -105,7 +106,8 @@ def reading(path: Path) -> Iterator[Contents]:
             contents.messages = _messages(plain, contents)
             yield contents
     except OSError as error:
-        raise UsageError(f"{str(path)!r} cannot be read", why=error.strerror or str(error)) from None
+        remedy = "Name an archive that `dlxctl export` wrote."
+        raise UsageError(f"{str(path)!r} cannot be read", why=error.strerror or str(error), remedy=remedy) from None
 
 
 def held_by(path: Path) -> tuple[Counter[bytes], Contents]:

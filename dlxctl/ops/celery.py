@@ -25,7 +25,8 @@ def is_stale(output: Path, text: str) -> bool:
     except UnicodeDecodeError:
         return True
     except OSError as error:
-        raise UsageError(f"{output} cannot be read", why=error.strerror or str(error)) from None
+        remedy = "Name the generated module: -o FILE."
+        raise UsageError(f"{output} cannot be read", why=error.strerror or str(error), remedy=remedy) from None
 
 
 def write(output: Path, text: str) -> None:

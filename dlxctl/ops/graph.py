@@ -32,4 +32,6 @@ def write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"cannot write {path}", why=error.strerror or str(error)) from None
+        raise UsageError(
+            f"cannot write {path}", why=error.strerror or str(error), remedy="Name another: -o FILE."
+        ) from None

@@ -86,7 +86,8 @@ def import_topology(found: Found, name: str | None = None) -> Imported:
         raise UsageError("the topology cannot be called so", why=refused, remedy="Name it by --topology.")
     vhost = found.topology.vhost
     if refused := refused_text(vhost) if vhost else "it has no name":
-        raise UsageError(f"vhost {quoted(vhost)} cannot stand in a topology file", why=refused)
+        remedy = "Name another: --vhost NAME."
+        raise UsageError(f"vhost {quoted(vhost)} cannot stand in a topology file", why=refused, remedy=remedy)
     kept, notes = sift(found.topology, name)
     routes = Routes(kept, RELEASES[-1])
     recognised = recognise(kept, name, lambda exchange, key: routes.route(exchange, key, {}), _refused)
@@ -110,7 +111,9 @@ def write(path: Path, text: str, *, overwrite: bool = False) -> None:
     except FileExistsError:
         raise UsageError(f"{path} exists already", remedy="Use --force to overwrite it.") from None
     except OSError as error:
-        raise UsageError(f"cannot write {path}", why=error.strerror or str(error)) from None
+        raise UsageError(
+            f"cannot write {path}", why=error.strerror or str(error), remedy="Name another: -o FILE."
+        ) from None
 
 
 def adopt(admin: Admin, layout: Layout) -> int:

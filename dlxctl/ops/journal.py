@@ -17,7 +17,8 @@ from dlxctl.replay.past import Past, ended_line, past, started_line
 FILE_NAME = "runs.jsonl"
 LONGEST_LINE = 1_048_576
 """Octets; a longer line is read as several, none of which is a run."""
-NO_HOME = "this user has no home directory: set DLXCTL_STATE_DIR to a directory"
+HOMELESS = "this user has no home directory"
+NO_HOME = f"{HOMELESS}: set DLXCTL_STATE_DIR to a directory"
 
 
 def state_file(environment: Mapping[str, str]) -> Path | None:
@@ -64,7 +65,9 @@ class Journal:
     def read(self) -> Past:
         """All runs; none when there is no journal yet. Raises DlxctlError when it cannot be read."""
         if self.path is None:
-            raise DlxctlError("there is no journal of runs", why=NO_HOME)
+            raise DlxctlError(
+                "there is no journal of runs", why=HOMELESS, remedy="Set DLXCTL_STATE_DIR to a directory."
+            )
         try:
             with self.path.open("rb") as file:
                 return past(iter(lambda: file.readline(LONGEST_LINE), b""))

@@ -65,7 +65,9 @@ def wait_for_depth(link: Link, queue: str, least: int) -> int:
 
 def _end_of(queue: str, event: Event) -> None:
     if isinstance(event, Cancelled):
-        raise DlxctlError(f"queue {queue!r} was deleted while it was looked at")
+        raise DlxctlError(
+            f"queue {queue!r} was deleted while it was looked at", remedy="`dlxctl status` shows what queues there are."
+        )
 
 
 def deliveries(link: Link, queue: str, number: int, other: Callable[[Event], None]) -> Iterator[Delivery]:

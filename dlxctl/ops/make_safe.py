@@ -29,7 +29,8 @@ def make_safe(queue: str, admin: Admin) -> str:
     observed, version = admin.read(), admin.server().version
     found = observed.queue(queue)
     if found is None:
-        raise NotFound(f"queue {queue!r} does not exist in vhost {observed.vhost!r}")
+        remedy = "`dlxctl status` lists them."
+        raise NotFound(f"queue {queue!r} does not exist in vhost {observed.vhost!r}", remedy=remedy)
     if _safe(delivery_limit(observed, found, version)):
         return ""
     present = applying_policy(found, observed.policies.values())

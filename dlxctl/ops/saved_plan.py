@@ -70,7 +70,9 @@ def save(path: Path, plan: Plan, variables: Mapping[str, str], shown: Mapping[st
     try:
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"cannot write {path}", why=error.strerror or str(error)) from None
+        raise UsageError(
+            f"cannot write {path}", why=error.strerror or str(error), remedy="Name another: --out FILE."
+        ) from None
 
 
 def load(path: Path) -> SavedPlan | None:
@@ -89,7 +91,9 @@ def load(path: Path) -> SavedPlan | None:
         layout = spec.load(content["text"], source=content["source"], environment=content["variables"])
         return SavedPlan(layout=layout, intent=Intent(content["intent"]), fingerprint=str(content["fingerprint"]))
     except OSError as error:
-        raise UsageError(f"cannot read {path}", why=error.strerror or str(error)) from None
+        raise UsageError(
+            f"cannot read {path}", why=error.strerror or str(error), remedy="Make it anew: dlxctl plan --out."
+        ) from None
     except (ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
         raise UsageError(
             f"{path} is no plan that can be read", why=type(error).__name__, remedy="Make it anew: dlxctl plan --out."

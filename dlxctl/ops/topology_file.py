@@ -58,7 +58,10 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}", remedy="Run `dlxctl init` to write one.") from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}", why=getattr(error, "strerror", None) or str(error)) from None
+        raise UsageError(
+            f"cannot read {path}", why=getattr(error, "strerror", None) or str(error),
+            remedy="Name a file that you may read.",
+        ) from None  # fmt: skip
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise UsageError(f"{path} is not a regular file", remedy="Name a topology file, such as topology.yaml.")
@@ -84,4 +87,6 @@ def write_starter(path: Path, *, overwrite: bool = False) -> None:
     except FileExistsError:
         raise UsageError(f"{path} exists already", remedy="Use --force to overwrite it.") from None
     except OSError as error:
-        raise UsageError(f"cannot write {path}", why=error.strerror or str(error)) from None
+        raise UsageError(
+            f"cannot write {path}", why=error.strerror or str(error), remedy="Name another file."
+        ) from None

@@ -61,7 +61,9 @@ def trace(given: Subject, queue: str, *, events: str, release: str, exchange: st
     retries = given.retries(queue)
     turns = script(events or ("fail*" if retries else "reject*"))
     if any(turn.event is Event.OVERFLOW for turn in turns) and settings_of(topology, found, rules).max_length is None:
-        raise UsageError(f"queue {queue!r} has no max_length, so it cannot overflow")
+        raise UsageError(
+            f"queue {queue!r} has no max_length, so it cannot overflow", remedy="Give it one, or trace another --event."
+        )
     trip = Trip(
         queue=queue, turns=turns, exchange=exchange, key=key, retries=retries, rests=given.rests(rules) - {queue}
     )

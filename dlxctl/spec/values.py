@@ -15,7 +15,8 @@ def values_of(text: str, source: str) -> dict[str, str]:
     document = read(text, {})
     if document.problems:
         first = document.problems[0]
-        raise UsageError(f"{source} cannot be used for values", why=first.render(source))
+        remedy = "Write a line NAME: value for each."
+        raise UsageError(f"{source} cannot be used for values", why=first.render(source), remedy=remedy)
     found: dict[str, str] = {}
     for name, value in document.tree.items():
         if isinstance(value, float | list | dict) or value is None:
