@@ -1,4 +1,4 @@
-"""What a pool's process sends of `Reject` and `Ignore`: safe to unpickle with RetryTask, and Celery's own without it."""
+"""What a pool's process sends of `Reject` and `Ignore`: safe to unpickle with RetryTask, untouched without it."""
 
 import subprocess
 import sys
