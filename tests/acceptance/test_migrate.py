@@ -4,22 +4,29 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pika
 import pytest
 
+from dlxctl import spec
 from dlxctl.broker.address import Access
 from dlxctl.broker.management import Management
 from dlxctl.broker.raw_link import RawLink
 from dlxctl.model.topology import Binding, Exchange, Queue, QueueType, Topology
+from dlxctl.ops.apply import apply
 from dlxctl.ops.look import letters
+from dlxctl.ops.migrate import Patience, migrate
 from dlxctl.wire.intake import Confirm, Delivery
 from tests import amqp_values as amqp
+from tests.acceptance.machine_stage import MIGRATE_AT_ONCE, Exact, ExactStatistics
 from tests.conftest import Dlxctl
 from tests.deaths import let_die, wait_for
 from tests.faults.conftest import FULL
+from tests.faults.shop import Shop
 from tests.links import Message, drained, message
 
 FILE = """\
@@ -186,3 +193,70 @@ def test_a_message_that_a_worker_holds_is_waited_for_and_the_way_back_is_open(
     assert (after.queue("orders"), bindings(after, "orders")) == (before.queue("orders"), bindings(before, "orders"))
     assert not [name for _, name in (*after.queues, *after.exchanges) if "dlxctl-migrate" in name]
     assert sorted(body for *_, body in taken(reach, "orders")) == [message(str(number))[1] for number in range(6)]
+
+
+SHORT = "retry.3s"
+
+
+def tier_made_by_hand(admin: Management, kind: QueueType, delay_ms: int) -> None:
+    """The tier of 3 s with another delay, and what leads to it."""
+    road: dict[str, Any] = {"x-message-ttl": delay_ms, "x-dead-letter-exchange": ""}
+    if kind is QueueType.QUORUM:
+        road |= {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+    admin.declare_queue(Queue(name=SHORT, type=kind, arguments=road))
+    admin.declare_exchange(Exchange(name=SHORT, type="fanout"))
+    admin.bind(Binding(source=SHORT, destination=SHORT))
+
+
+def migrated(admin: Management, **choices: Any) -> None:
+    """Apply FILE, with the tier of 3 s, and migrate."""
+    wanted = replace(spec.load(FILE.replace("1h", "3s")), vhost=admin.read().vhost)
+    report = apply(admin, wanted, migrate=partial(migrate, **choices))
+    assert report.error is None
+    assert report.remaining is not None
+    assert report.remaining.clean
+
+
+@pytest.mark.parametrize("kind", [QueueType.CLASSIC, QueueType.QUORUM])
+def test_what_waits_in_a_tier_waits_for_the_new_delay_and_returns(reach: Access, kind: QueueType) -> None:
+    """A tier with another delay, or of another type: what waited in it for an hour is back in its work queue after
+    three seconds, once, with its octets, and its death names the tier."""
+    admin = Exact(reach)
+    tier_made_by_hand(admin, kind, 3_600_000)
+    sent = [(SHORT.encode(), b"orders", *message(f"waits {number}")) for number in range(300)]
+    publish(reach, sent)
+    migrated(admin, access=reach, patience=MIGRATE_AT_ONCE, statistics=ExactStatistics(admin))
+    wait_for(reach, "orders", len(sent))
+    back = taken(reach, "orders")
+    assert sorted(body for *_, body in back) == sorted(body for *_, body in sent)
+    assert all(SHORT.encode() in header and b"x-death" in header for _, _, header, _ in back)
+    assert taken(reach, SHORT) == []
+    admin.connection.close()
+
+
+@pytest.mark.timeout(600)
+def test_a_tier_in_use_loses_nothing(reach: Access) -> None:
+    """Retries keep coming to it and leaving it: each is worked on, and no publish finds the tier's exchange without a
+    queue. Half a minute, so with `DLXCTL_FAULTS=full` only."""
+    if not FULL:
+        return
+    admin = Management(reach)
+    admin.declare_queue(Queue(name="orders", type=QueueType.QUORUM))
+    for kind, delay_ms in ((QueueType.QUORUM, 2_000), (QueueType.CLASSIC, 3_000)):
+        admin.delete_queue(SHORT)
+        tier_made_by_hand(admin, kind, delay_ms)
+        with Shop(reach, rate=300, exchange=SHORT.encode(), key=b"orders") as shop:
+            wait_for_some(shop, 1_000)
+            migrated(admin, access=reach, patience=Patience(drain_s=60))
+            wait_for_some(shop, len(shop.ledger.worked) + 1_000)
+            counts = shop.until_worked()
+        print(kind, counts)
+        assert (counts.lost, counts.duplicated, shop.ledger.returned) == (0, 0, 0), counts
+
+
+def wait_for_some(shop: Shop, worked: int) -> None:
+    """Until so many messages were worked on."""
+    deadline = time.monotonic() + 60
+    while len(shop.ledger.worked) < worked:
+        assert time.monotonic() < deadline, len(shop.ledger.worked)
+        time.sleep(0.05)
