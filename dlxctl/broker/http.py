@@ -24,6 +24,7 @@ CONNECTIONS = 8
 """Kept open at most; several threads may call at once."""
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 30
+UNHEALTHY = 503
 RETRIES = Retry(
     total=3,
     redirect=False,
@@ -61,7 +62,6 @@ class Http:
                 "User-Agent": f"dlxctl/{__version__}",
             },
             timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
-            retries=RETRIES,
             ssl_context=context_of(address) if address.tls else None,
         )
 
@@ -71,20 +71,36 @@ class Http:
         Raises BrokerUnavailable when there is no answer, or a server error again and again, and BrokerRefused when
         the certificate does not verify.
         """
+        status, content = self._call(method, self._url(segments, query), body, RETRIES)
+        return self._answer(f"{method} {'/'.join(segments)}", status, content)
+
+    def check(self, *segments: str) -> Answer:
+        """Ask a health check, whose 503 is an answer too: it is not tried again, and `data` says what is wrong.
+
+        Raises BrokerUnavailable and BrokerRefused as `request` does.
+        """
+        status, content = self._call("GET", self._url(segments, ""), None, RETRIES.new(status_forcelist=()))
+        asked = f"GET {'/'.join(segments)}"
+        if status == UNHEALTHY:
+            return Answer(status=status, data=self._json(content, asked))
+        return self._answer(asked, status, content)
+
+    def _call(self, method: str, url: str, body: Any, retries: Retry) -> tuple[int, bytes]:
         try:
             response = self._pool.request(
-                method, self._url(segments, query), body=None if body is None else json.dumps(body).encode()
+                method, url, body=None if body is None else json.dumps(body).encode(), retries=retries
             )
-            content = response.data
+            return response.status, response.data
         except (HTTPError, OSError) as error:
             raise http_failures.unreachable(self.address, error) from None
-        asked = f"{method} {'/'.join(segments)}"
-        if response.status >= 500:
-            raise http_failures.server_error(self.address, asked, response.status, content)
-        if response.status >= 300:
+
+    def _answer(self, asked: str, status: int, content: bytes) -> Answer:
+        if status >= 500:
+            raise http_failures.server_error(self.address, asked, status, content)
+        if status >= 300:
             code, reason = http_failures.refusal(content)
-            return Answer(status=response.status, error=code, reason=reason)
-        return Answer(status=response.status, data=self._json(content, asked))
+            return Answer(status=status, error=code, reason=reason)
+        return Answer(status=status, data=self._json(content, asked))
 
     def _json(self, content: bytes, asked: str) -> Any:
         if not content:

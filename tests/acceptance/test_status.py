@@ -4,9 +4,11 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -132,6 +134,46 @@ def test_rates_and_what_workers_hold_are_told(dlxctl: Dlxctl, file: str, url: st
 
         wait_until(flowing, 60)
     assert seen["held"] == 1
+
+
+class _Alarmed(BaseHTTPRequestHandler):
+    """The management API of `broker`, whose health check says what RabbitMQ says under a memory alarm (measured)."""
+
+    broker: RunningBroker
+    ALARM = b'{"reason":"There are alarms in effect in the cluster","status":"failed",' \
+            b'"alarms":[{"node":"rabbit@one","resource":"memory"}]}'  # fmt: skip
+
+    def do_GET(self) -> None:
+        """Everything else is as it is."""
+        path = self.path.removeprefix("/api/")
+        alarmed = path == "health/checks/alarms"
+        content = self.ALARM if alarmed else json.dumps(self.broker.api("GET", path)).encode()
+        self.send_response(503 if alarmed else 200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on the tests' stderr."""
+
+
+@pytest.fixture
+def alarmed(broker: RunningBroker) -> Iterator[str]:
+    """The URL of a management API that tells of an alarm. tests/faults/test_node.py raises a real one."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Api", (_Alarmed,), {"broker": broker})) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://guest:guest@127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_an_alarm_is_a_line_of_its_own(dlxctl: Dlxctl, file: str, alarmed: str) -> None:
+    """It says which resource of which node, and what that means; without one there is no such line."""
+    shown = dlxctl("status", file, "--management-url", alarmed)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.endswith("ALARM: memory on rabbit@one. The broker takes no messages.\n")
+    assert told(dlxctl, file, "--management-url", alarmed)["alarms"] == ["memory on rabbit@one"]
+    assert "ALARM" not in dlxctl("status", file).stdout
+    assert told(dlxctl, file)["alarms"] == []
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ Only in `make faults`, since each version needs a node of its own. What `make te
 test_r05_line.py and test_r07_alarm.py.
 """
 
+import os
+import subprocess
 import time
 import urllib.error
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from tests.brokers import RunningBroker
 from tests.faults import tally
 from tests.faults.conftest import FULL
 from tests.faults.proxy import Proxy
-from tests.faults.scene import DEAD, Scene
+from tests.faults.scene import DEAD, DLXCTL, Scene
 from tests.faults.spare import Spare, spare_node
 
 LETTERS = 1_500
@@ -93,6 +95,20 @@ if FULL:
         done = harmed.ended(process)
         assert (done.code, done.report["moved"]) == (0, LETTERS), done
         judged(harmed, "R7", 0)
+
+    def test_status_tells_a_real_alarm(harmed: Scene, spare: tuple[Spare, RunningBroker]) -> None:
+        """As long as it is on, with the depths; and no longer."""
+        known = {"DLXCTL_URL": harmed.url, "DLXCTL_MANAGEMENT_URL": harmed.broker.management_url}
+
+        def status() -> str:
+            command = [str(DLXCTL), "status", "--max-depth", "0", "--format", "json"]
+            done = subprocess.run(command, env=os.environ | known, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 8, done
+            return done.stdout
+
+        with memory_alarm(harmed, spare[0]):
+            assert '"alarms": ["memory on ' in status()
+        harmed.until(lambda: '"alarms": []' in status(), "the alarm is over")
 
     def test_a_real_alarm_without_end_ends_the_run(harmed: Scene, spare: tuple[Spare, RunningBroker]) -> None:
         """Exit 6 after `--blocked-timeout`; the next run does the rest."""
