@@ -1,6 +1,7 @@
 """`make fuzz`: atheris on one target after the other, led by coverage; the first finding ends it and is written down.
 
-SECONDS= a target (600), TARGETS= names, all without it. The corpus grows in .cache/fuzz/TARGET and is used again.
+SECONDS= a target (600), TARGETS= names, all without it. It begins with tests/hostile/corpus/TARGET; what it finds to
+go on from grows in .cache/fuzz/TARGET and is used again. A finding belongs into the former once it is mended.
 """
 
 import os
@@ -16,7 +17,7 @@ CORPUS = Path(".cache/fuzz")
 def main(names: list[str]) -> int:
     """Fuzz one target in this process, or each of several in a process of its own, as libFuzzer never returns."""
     with atheris.instrument_imports(include=["dlxctl"]):
-        from tests.hostile.targets import TARGETS
+        from tests.hostile.targets import SEEDS, TARGETS
     if len(names) != 1:
         each = ([sys.executable, "-m", "tests.hostile", name] for name in names or TARGETS)
         return next((code for command in each if (code := subprocess.run(command).returncode)), 0)
@@ -31,7 +32,7 @@ def main(names: list[str]) -> int:
         "-print_final_stats=1",
         "-verbosity=0",
     ]
-    atheris.Setup([sys.argv[0], *options, str(corpus)], TARGETS[name])
+    atheris.Setup([sys.argv[0], *options, str(corpus), str(SEEDS / name)], TARGETS[name])
     atheris.Fuzz()
     return 0
 

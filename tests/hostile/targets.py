@@ -4,6 +4,7 @@ Each takes any octets. What a place may refuse (an invalid file) is refused by d
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from dlxctl import spec
 from dlxctl.errors import DlxctlError
@@ -20,6 +21,8 @@ from dlxctl.wire.intake import Delivery, Intake
 from tests import amqp_values as amqp
 from tests.letters import letter
 
+SEEDS = Path(__file__).parent / "corpus"
+"""TARGET/name: what is hostile to a place, one file each; fuzzing begins with it, tests try all of it."""
 ORDER = ReplayOrder(queue="dead", to="there", rewrite=RewriteOptions(run_id="r-1", user="guest"))
 
 
