@@ -4,6 +4,7 @@ Rules: https://www.rabbitmq.com/docs/http-api-reference, and which tag each call
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from functools import cached_property
 from typing import Any, TypeVar
@@ -49,10 +50,12 @@ class Management:
     def read(self) -> Topology:
         """Everything in the vhost but the default exchange and its bindings."""
         admin = "administrator" in self._server.tags
-        exchange_rows = self._rows("exchanges", query="disable_stats=true")
-        queue_rows = self._rows("queues", query=_LIGHT)
-        binding_rows, policy_rows = self._rows("bindings"), self._rows("policies")
-        operator_rows = self._rows("operator-policies") if admin else self._rows("queues", query=_OPERATORS)
+        exchange_rows = self._rows("exchanges", query="disable_stats=true")  # alone: a refusal is told once
+        rest = {"queues": _LIGHT, "bindings": "", "policies": ""}
+        operators = ("operator-policies", "") if admin else ("queues", _OPERATORS)
+        with ThreadPoolExecutor(len(rest) + 1) as pool:
+            asked = [pool.submit(self._rows, kind, query=query) for kind, query in (*rest.items(), operators)]
+        queue_rows, binding_rows, policy_rows, operator_rows = (each.result() for each in asked)
 
         def build() -> Topology:
             operators = (observed.policies if admin else observed.hidden_operator_policies)(operator_rows)

@@ -4,11 +4,11 @@ Computed, because the API's `effective_policy_definition` lags by up to ten seco
 5.5, 5.8). Only the user policy with the highest priority applies; ties resolve differently by version.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from dlxctl.model.attributes import BY_ARGUMENT, BY_POLICY, DEFAULT_DELIVERY_LIMIT, Version
-from dlxctl.model.patterns import finds
+from dlxctl.model.patterns import finds, names_in
 from dlxctl.model.topology import Policy, Queue, QueueType, Topology
 
 _QUEUE_SCOPES = {
@@ -63,6 +63,25 @@ def delivery_limit(topology: Topology, queue: Queue, version: Version) -> int | 
 def applies(policy: Policy, queue: Queue) -> bool:
     """Whether `policy` is for queues of this type and its pattern finds the name."""
     return policy.apply_to in _QUEUE_SCOPES[queue.type] and matches(policy, queue.name)
+
+
+class Matching:
+    """Policies by the names that their patterns spell out, so that one queue among thousands need not try them all."""
+
+    def __init__(self, policies: Iterable[Policy]) -> None:
+        self._all = tuple(policies)
+        self._unlisted: list[Policy] = []
+        self._listed: dict[str, list[Policy]] = {}
+        for policy in self._all:
+            names = names_in(policy.pattern)
+            for name in names or ():
+                self._listed.setdefault(name, []).append(policy)
+            self._unlisted += [policy] if names is None else []
+
+    def applying(self, queue: Queue) -> Iterator[Policy]:
+        """Those that apply to `queue`, in no order."""
+        listed = self._all if queue.name.endswith("\n") else (*self._listed.get(queue.name, ()), *self._unlisted)
+        return (policy for policy in listed if applies(policy, queue))
 
 
 def matches(policy: Policy, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import cache, partial
 from itertools import islice
 
 from dlxctl.celery.road import road_of
@@ -9,7 +10,7 @@ from dlxctl.model.diagnostics import MOST_REPORTED, Diagnostic, Place, Severity
 from dlxctl.model.layout import Layout
 from dlxctl.model.topology import Topology
 from dlxctl.render.trace import cause_of, remedy_for
-from dlxctl.sim.prove import Finding, dead_letters, drops_failures, leads_nowhere, prove, resting, work_queues
+from dlxctl.sim.prove import Finding, drops_failures, leads_nowhere, prove, resting, work_queues
 from dlxctl.sim.rules import KEPT
 from dlxctl.sim.versions import RELEASES, Release
 from dlxctl.sim.walk import Retries
@@ -20,13 +21,15 @@ def of_layout(layout: Layout) -> tuple[Diagnostic, ...]:
     """What can become of the messages of each queue of a file that dead-letters; `dead_letter: null` is DLX313."""
     native = any(layout.native_ladder(queue) for queue in layout.work_queues.values())
     found: list[Finding] = []
+    retries = cache(partial(retries_in, layout))
     for release in RELEASES:
         if native and not release.delayed_retry:
             continue  # such a broker is refused the file
         topology = topology_on(layout, release)
+        at_rest = resting(topology, release)
         roads = [name for name in work_queues(topology, release) if name in layout.verbatim.queues]
-        roads += [name for name in layout.work_queues if dead_letters(topology, name, release)]
-        work = {name: retries_in(layout, name) for name in roads}
+        roads += [name for name in layout.work_queues if name not in at_rest]
+        work = {name: retries(name) for name in roads}
         told = islice(prove(topology, release, work, rests_in(layout, topology, release)), MOST_REPORTED)
         found += (_as_kept(finding) if finding.subject in layout.verbatim.queues else finding for finding in told)
     return tuple(_diagnostics(found, lambda subject: _place(layout, subject)))

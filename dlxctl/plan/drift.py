@@ -9,6 +9,7 @@ from dlxctl.model.diagnostics import Place
 from dlxctl.model.layout import Layout
 from dlxctl.model.patterns import names_in
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Key, Policy, Queue, Topology
+from dlxctl.plan.conflicts import Comparison, compare_exchanges, compare_queues
 from dlxctl.plan.coverage import covers
 from dlxctl.plan.places import place_of
 from dlxctl.plan.policies import names_in_ours, standing
@@ -67,6 +68,20 @@ class Drift:
         for binding in self.desired.bindings.values():
             found.setdefault(("exchange" if binding.to_exchange else "queue", binding.destination), []).append(binding)
         return found
+
+    @cached_property
+    def comparisons(self) -> tuple[tuple[Exchange | Queue, Comparison], ...]:
+        """Each desired exchange and queue that is there, with what differs."""
+        exchanges, queues = self.observed.exchanges, self.observed.queues
+        found: list[tuple[Exchange | Queue, Comparison]] = []
+        for key, exchange in self.desired.exchanges.items():
+            if key in exchanges:
+                found.append((exchange, compare_exchanges(exchange, exchanges[key])))
+        for key, queue in self.desired.queues.items():
+            if key in queues:
+                policy = self.rulers.get(queue.name)
+                found.append((queue, compare_queues(queue, queues[key], policy.definition if policy else {})))
+        return tuple(found)
 
     def is_mark(self, binding: Binding) -> bool:
         return binding.source == self.layout.owner_exchange

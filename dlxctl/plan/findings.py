@@ -7,7 +7,6 @@ from dlxctl.model.diagnostics import Diagnostic, quoted
 from dlxctl.model.server import ServerInfo
 from dlxctl.model.topology import Exchange, Queue
 from dlxctl.plan import rules
-from dlxctl.plan.conflicts import Comparison, compare_exchanges, compare_queues
 from dlxctl.plan.drift import Drift
 from dlxctl.plan.foreign import foreign_policies, operator_policies
 from dlxctl.plan.migration import site_of, steps_left, unfinished
@@ -20,7 +19,7 @@ UNFINISHED = Difference(setting="migration", observed="begun", desired="finished
 
 def blocked(drift: Drift) -> Iterator[CannotChange]:
     """Exchanges and queues that are there with other fixed settings, and queues whose migration is not finished."""
-    for thing, comparison in _comparisons(drift):
+    for thing, comparison in drift.comparisons:
         begun = isinstance(thing, Queue) and unfinished(thing.name, drift.observed)
         if comparison.differences or begun:
             yield _cannot_change(thing, comparison.differences or (UNFINISHED,), drift)
@@ -58,16 +57,6 @@ def warnings(drift: Drift, server: ServerInfo) -> Iterator[Diagnostic]:
     yield from _shared(drift)
 
 
-def _comparisons(drift: Drift) -> Iterator[tuple[Exchange | Queue, Comparison]]:
-    for key, exchange in drift.desired.exchanges.items():
-        if there := drift.observed.exchanges.get(key):
-            yield exchange, compare_exchanges(exchange, there)
-    for key, queue in drift.desired.queues.items():
-        if found := drift.observed.queues.get(key):
-            policy = drift.rulers.get(queue.name)
-            yield queue, compare_queues(queue, found, policy.definition if policy else {})
-
-
 def _unsupported(drift: Drift, server: ServerInfo) -> Iterator[Diagnostic]:
     for queue, key in left_out(drift.layout, server.version):
         since = ".".join(map(str, BY_POLICY[key].policy_since))
@@ -80,7 +69,7 @@ def _unsupported(drift: Drift, server: ServerInfo) -> Iterator[Diagnostic]:
 
 
 def _overrides(drift: Drift) -> Iterator[Diagnostic]:
-    for thing, comparison in _comparisons(drift):
+    for thing, comparison in drift.comparisons:
         for kept in comparison.kept:
             yield rules.OVERRIDE.at(
                 drift.place(thing),

@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
+from typing import Any
 
 from dlxctl.model.depth import Depth
 from dlxctl.model.layout import Layout
 from dlxctl.model.server import ServerInfo
-from dlxctl.model.topology import BrokerObject, Exchange, Key, Topology
+from dlxctl.model.topology import Binding, BrokerObject, Exchange, Key, Policy, Queue, Topology
 from dlxctl.plan import findings, order
 from dlxctl.plan.drift import Drift
 from dlxctl.plan.guards import pruning_dangers, wrong_cluster
@@ -80,10 +81,15 @@ def _fingerprint(drift: Drift, intent: Intent) -> str:
     concerned = [thing for key, thing in seen.items() if key in wanted or key in drift.owned]
     kept = drift.layout.verbatim.policies.values()
     groups: list[Iterable[BrokerObject]] = [wanted.values(), drift.stand, kept, concerned, observed.policies.values()]
-    text = json.dumps([str(intent), *(sorted(map(_canonical, group)) for group in groups)])
-    return hashlib.sha256(text.encode()).hexdigest()
+    told = [[_told(thing) for thing in sorted(group, key=lambda thing: thing.key)] for group in groups]
+    return hashlib.sha256(json.dumps([str(intent), *told], sort_keys=True).encode()).hexdigest()
 
 
-def _canonical(thing: BrokerObject) -> str:
-    told = {field.name: getattr(thing, field.name) for field in fields(thing) if field.compare}
-    return json.dumps([thing.key, told], sort_keys=True)
+def _told(thing: BrokerObject) -> tuple[str, dict[str, Any]]:
+    return thing.key[0], {name: getattr(thing, name) for name in _COMPARED[type(thing)]}
+
+
+_COMPARED = {
+    kind: tuple(field.name for field in fields(kind) if field.compare) for kind in (Exchange, Queue, Binding, Policy)
+}
+"""The fields that make two objects of a kind equal."""

@@ -14,7 +14,7 @@ from dlxctl.model.topology import QueueType, Topology
 from dlxctl.sim import rules
 from dlxctl.sim.message import Message
 from dlxctl.sim.routing import Routes
-from dlxctl.sim.settings import REJECT_PUBLISH, Settings, alternate_of, settings_of
+from dlxctl.sim.settings import REJECT_PUBLISH, Settings, alternate_of, settings_in
 from dlxctl.sim.steps import Settle, Step
 from dlxctl.sim.versions import Release
 from dlxctl.sim.walk import ID, Ending, Event, Retries, Trip, Turn, Walk, walk
@@ -51,14 +51,7 @@ class Finding:
 
 def resting(topology: Topology, release: Release) -> frozenset[str]:
     """The queues that do not dead-letter: in a topology without a file, the last stops."""
-    queues = topology.queues.values()
-    return frozenset(queue.name for queue in queues if settings_of(topology, queue, release).dlx is None)
-
-
-def dead_letters(topology: Topology, name: str, release: Release) -> bool:
-    """Whether the queue `name` does."""
-    queue = topology.queue(name)
-    return queue is not None and settings_of(topology, queue, release).dlx is not None
+    return frozenset(name for name, settings in settings_in(topology, release).items() if settings.dlx is None)
 
 
 def prove(
@@ -97,13 +90,13 @@ def drops_failures(topology: Topology, release: Release) -> Iterator[Finding]:
 
 def work_queues(topology: Topology, release: Release) -> tuple[str, ...]:
     """In a topology without a file: the queues that dead-letter, but for those that only delay."""
-    settings = {queue.name: settings_of(topology, queue, release) for queue in topology.queues.values()}
-    return tuple(name for name, each in settings.items() if each.dlx is not None and each.ttl_ms is None)
+    settings = settings_in(topology, release).items()
+    return tuple(name for name, each in settings if each.dlx is not None and each.ttl_ms is None)
 
 
 def _dead_lettered_to(topology: Topology, release: Release) -> set[str]:
     """Queues that a dead-letter exchange may lead to, whatever the routing key."""
-    settings = [settings_of(topology, queue, release) for queue in topology.queues.values()]
+    settings = settings_in(topology, release).values()
     found = {each.dlx_key for each in settings if each.dlx == "" and each.dlx_key is not None}
     ahead = [each.dlx for each in settings if each.dlx]
     seen = set(ahead)
@@ -133,7 +126,7 @@ class _Case:
     @property
     def group(self) -> object:
         """Equal for queues that share a proof: their own key matters only where their dead letters keep it."""
-        settings = replace(self.settings, max_length=None if self.settings.max_length is None else 1)
+        settings = self.settings if self.settings.max_length is None else replace(self.settings, max_length=1)
         return (settings, self.retries, self.keys if settings.dlx is not None and settings.dlx_key is None else None)
 
 
@@ -152,17 +145,15 @@ class _Prover:
         self.topology, self.release, self.rests = topology, release, rests
         self.routes = Routes(topology, release)
         self.at_rest: dict[str, Walk] = {}
+        self.settings = settings_in(topology, release)
         self.keys: dict[str, list[str]] = {}
         for binding in topology.bindings.values():
             if not binding.to_exchange:
                 self.keys.setdefault(binding.destination, []).append(binding.routing_key)
 
     def case(self, name: str, retries: Retries | None) -> _Case:
-        queue = self.topology.queue(name)
-        assert queue is not None
         keys = (name, *(_sample(key) for key in self.keys.get(name, ())[:KEYS] if key))
-        settings = settings_of(self.topology, queue, self.release)
-        return _Case(queue=name, settings=settings, retries=retries, keys=tuple(dict.fromkeys(keys)))
+        return _Case(queue=name, settings=self.settings[name], retries=retries, keys=tuple(dict.fromkeys(keys)))
 
     def proof(self, case: _Case) -> _Proof:
         findings: dict[Rule, Finding] = {}
@@ -183,8 +174,7 @@ class _Prover:
     def looking(self) -> Iterator[Finding]:
         """Of each queue where messages came to rest, how many looks its most worn message survives."""
         for name, walked in self.at_rest.items():
-            queue = self.topology.queue(name)
-            limit = settings_of(self.topology, queue, self.release).delivery_limit if queue is not None else None
+            limit = self.settings[name].delivery_limit if name in self.settings else None
             if limit is None or limit >= SMALL_LIMIT:
                 continue
             looks = min(self._looks(name, walked.message, how) for how in (Settle.NACK, Settle.CRASH))

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from dlxctl.model.attributes import BY_ARGUMENT, BY_POLICY, Attribute
-from dlxctl.model.effective import applies, matches, understood
+from dlxctl.model.effective import Matching, matches, understood
+from dlxctl.model.identity import Same
 from dlxctl.model.topology import Exchange, Policy, Queue, QueueType, Topology
 from dlxctl.sim.versions import Release
 
@@ -51,34 +52,31 @@ class Settings:
 
 
 def settings_of(topology: Topology, queue: Queue, release: Release) -> Settings:
-    """What `queue`, one of the topology's, does on `release`; asked for many times, and computed once."""
-    known = _known(_Same(topology), release)
-    if queue.name not in known:
-        known[queue.name] = _settings(topology, queue, release)
-    return known[queue.name]
+    """What `queue`, one of the topology's, does on `release`."""
+    return settings_in(topology, release)[queue.name]
 
 
-class _Same:
-    """A topology as a key: its mappings have no hash, but it never changes."""
-
-    def __init__(self, topology: Topology) -> None:
-        self.topology = topology
-
-    def __hash__(self) -> int:
-        return id(self.topology)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.topology is other.topology
+def settings_in(topology: Topology, release: Release) -> Mapping[str, Settings]:
+    """What each queue does on `release`, by its name, in the topology's order; asked for many times, computed once."""
+    return _settings_in(Same(topology), release)
 
 
 @lru_cache(maxsize=4)
-def _known(_topology: _Same, _release: Release) -> dict[str, Settings]:
-    """The settings found so far."""
-    return {}
+def _settings_in(same: Same[Topology], release: Release) -> dict[str, Settings]:
+    """Thousands of queues differ in their names only: they share the computation, and the value."""
+    topology, found, alike = same.value, dict[str, Settings](), dict[object, Settings]()
+    sources = Matching(topology.operator_policies.values()), Matching(topology.policies.values())
+    for queue in topology.queues.values():
+        policies = tuple(_first(each.applying(queue), release) for each in sources)
+        key = (queue.type, repr(queue.arguments), *(policy and policy.name for policy in policies))
+        if key not in alike:
+            alike[key] = _settings(queue, policies, release)
+        found[queue.name] = alike[key]
+    return found
 
 
-def _settings(topology: Topology, queue: Queue, release: Release) -> Settings:
-    values = _effective(topology, queue, release)
+def _settings(queue: Queue, policies: Iterable[Policy | None], release: Release) -> Settings:
+    values = _effective(queue, policies, release)
     quorum = queue.type is QueueType.QUORUM
     overflow = values.get("x-overflow", DROP_HEAD)
     if queue.type is QueueType.STREAM or (quorum and overflow == REJECT_PUBLISH_DLX):
@@ -108,15 +106,8 @@ def alternate_of(topology: Topology, exchange: Exchange, release: Release) -> st
     return named if isinstance(named, str) else None
 
 
-def policy_of(topology: Topology, queue: Queue, release: Release) -> Policy | None:
-    """The user policy that applies to `queue`, even one that is ignored for a key that its type does not know."""
-    return _first((policy for policy in topology.policies.values() if applies(policy, queue)), release)
-
-
-def _effective(topology: Topology, queue: Queue, release: Release) -> dict[str, Any]:
-    operator = _first((policy for policy in topology.operator_policies.values() if applies(policy, queue)), release)
-    sources = [policy.definition for policy in (operator, policy_of(topology, queue, release))
-               if policy is not None and understood(policy, queue)]  # fmt: skip
+def _effective(queue: Queue, policies: Iterable[Policy | None], release: Release) -> dict[str, Any]:
+    sources = [policy.definition for policy in policies if policy is not None and understood(policy, queue)]
     if not sources:
         return dict(queue.arguments)
     arguments = {BY_POLICY[key].argument for source in sources for key in source if key in BY_POLICY}

@@ -6,9 +6,11 @@ arguments: no foreign policy may take them away.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from dlxctl.model.attributes import BY_POLICY, SAFE_DELIVERY_LIMIT, Version
+from dlxctl.model.identity import Same
 from dlxctl.model.layout import DeadLetterQueue, Ladder, Layout, SettingsMode, VerbatimQueue, WorkQueue
 from dlxctl.model.topology import Binding, BrokerObject, Exchange, Queue, QueueType, Topology
 from dlxctl.spec.policies import Tunable, policies
@@ -21,8 +23,25 @@ AT_LEAST_ONCE = {"dead-letter-strategy": "at-least-once", "overflow": "reject-pu
 
 
 def expand(layout: Layout, *, version: Version = ASSUMED_VERSION) -> Topology:
-    """Everything that `layout` asks of a broker of `version`; policy keys that it would refuse are left out."""
-    expansion = _Expansion(layout, version)
+    """Everything that `layout` asks of a broker of `version`; policy keys that it would refuse are left out.
+
+    Asked for many times, and computed once for all versions that refuse the same keys.
+    """
+    return _expanded(Same(layout), frozenset(key for key in _keys(Same(layout)) if _since(key) <= version))
+
+
+@lru_cache(maxsize=4)
+def _keys(layout: Same[Layout]) -> frozenset[str]:
+    """All policy keys that `layout` wants to set."""
+    some = (work_settings(queue, layout.value) for queue in layout.value.work_queues.values())
+    others = (dead_letter_settings(queue) for queue in layout.value.dead_letter_queues.values())
+    return frozenset(key for settings in (*some, *others) for key in settings)
+
+
+@lru_cache(maxsize=4)
+def _expanded(same: Same[Layout], known: frozenset[str]) -> Topology:
+    layout = same.value
+    expansion = _Expansion(layout, known)
     objects = [*expansion.dead_letters(), *expansion.tiers(), *expansion.work(), *expansion.verbatim()]
     marks = [mark(layout, owned) for owned in objects if isinstance(owned, Exchange | Queue)]
     owner = Exchange(name=layout.owner_exchange, type="headers", internal=True)
@@ -46,9 +65,14 @@ def mark(layout: Layout, owned: Exchange | Queue) -> Binding:
 
 def left_out(layout: Layout, version: Version) -> Iterator[tuple[WorkQueue, str]]:
     """Work queues with a policy key that a broker of `version` would refuse, and the key."""
-    if layout.settings is SettingsMode.POLICY:
+    if layout.settings is SettingsMode.POLICY and any(_since(key) > version for key in _keys(Same(layout))):
         for queue in layout.work_queues.values():
-            yield from ((queue, key) for key in work_settings(queue, layout) if BY_POLICY[key].policy_since > version)
+            yield from ((queue, key) for key in work_settings(queue, layout) if _since(key) > version)
+
+
+def _since(key: str) -> Version:
+    """The first version that takes a policy with `key`."""
+    return BY_POLICY[key].policy_since
 
 
 def work_settings(queue: WorkQueue, layout: Layout) -> dict[str, Any]:
@@ -100,10 +124,10 @@ def dead_letter_settings(queue: DeadLetterQueue) -> dict[str, Any]:
 
 
 class _Expansion:
-    """One expansion: collects in `tunables` what policies are to set."""
+    """One expansion: collects in `tunables` what policies are to set; the broker takes the policy keys `known`."""
 
-    def __init__(self, layout: Layout, version: Version) -> None:
-        self.layout, self.version = layout, version
+    def __init__(self, layout: Layout, known: frozenset[str]) -> None:
+        self.layout, self.known = layout, known
         self.tunables: list[Tunable] = []
 
     def dead_letters(self) -> Iterator[BrokerObject]:
@@ -184,7 +208,7 @@ class _Expansion:
     ) -> Queue:
         """The queue, with `settings` noted for a policy or put into its arguments, as the layout asks."""
         if self.layout.settings is SettingsMode.POLICY:
-            known = {key: value for key, value in settings.items() if BY_POLICY[key].policy_since <= self.version}
+            known = {key: value for key, value in settings.items() if key in self.known}
             self.tunables.append(Tunable(queue=name, type=type_, definition=known))
             return Queue(name=name, type=type_, arguments={**fixed, **(extra or {})})
         declared = {BY_POLICY[key].argument: value for key, value in settings.items()}

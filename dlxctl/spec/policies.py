@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dlxctl.model.patterns import pattern
 from dlxctl.model.topology import Policy, QueueType
@@ -37,13 +37,16 @@ def policies(topology: str, wanted: Iterable[Tunable]) -> Iterator[Policy]:
     Name and priority depend on type and definition, not on the queues, so that a new queue changes a pattern only. A
     pattern that would be too long is shared out among several policies.
     """
-    groups: dict[str, list[Tunable]] = {}
+    alike: dict[tuple[QueueType, str], list[Tunable]] = {}
     for tunable in wanted:
         if tunable.definition:
-            groups.setdefault(digest(tunable), []).append(tunable)
+            alike.setdefault((tunable.type, repr(tunable.definition)), []).append(tunable)
+    groups: dict[str, list[Tunable]] = {}
+    for some in alike.values():
+        groups.setdefault(digest(some[0]), []).extend(some)
     taken: set[int] = set()
     for key, group in sorted(groups.items()):
-        for part, names in _parts(sorted(tunable.queue for tunable in group)):
+        for part, names in _parts([_name(text) for text in sorted(tunable.queue for tunable in group)]):
             name = f"{key}.{part}" if part else key
             definition = dict(group[0].definition)
             yield Policy(
@@ -69,18 +72,34 @@ def free_priority(name: str, taken: set[int]) -> int:
     return LOWEST_PRIORITY + offset
 
 
-def _parts(names: list[str], part: str = "") -> Iterator[tuple[str, list[str]]]:
+class _Name(NamedTuple):
+    """A queue's name with what `_parts` asks of it at each step: its hash, and its octets in a pattern, with a `|`."""
+
+    text: str
+    hash: int
+    octets: int
+
+
+_FRAME = len(pattern([])) - 1
+"""Octets of a pattern beside those of its names: the last of them has no `|`."""
+
+
+def _name(text: str) -> _Name:
+    return _Name(text, _hash(text), len(pattern([text]).encode()) - _FRAME)
+
+
+def _parts(names: list[_Name], part: str = "") -> Iterator[tuple[str, list[str]]]:
     """Halve the names by their hashes until each pattern fits: ("", all), or ("0", ...), ("10", ...), ("11", ...).
 
     A name stays in its part until that part is halved, never moves to a part that exists. So a broker that gets new
     policies before it loses old ones never leaves a queue without its settings.
     """
-    if len(pattern(names).encode()) <= PATTERN_BYTES:
-        yield part, names
+    if sum(name.octets for name in names) + _FRAME <= PATTERN_BYTES:
+        yield part, [name.text for name in names]
         return
-    halves: dict[str, list[str]] = {"0": [], "1": []}
+    halves: dict[str, list[_Name]] = {"0": [], "1": []}
     for name in names:
-        halves[str(_hash(name) >> len(part) & 1)].append(name)
+        halves[str(name.hash >> len(part) & 1)].append(name)
     for bit, half in halves.items():
         if half:
             yield from _parts(half, part + bit)

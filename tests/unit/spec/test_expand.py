@@ -224,3 +224,14 @@ def test_a_native_ladder_in_arguments() -> None:
         "x-delayed-retry-type": "failed", "x-delayed-retry-min": 10_000, "x-delayed-retry-max": 60_000,
         "x-delivery-limit": 6,
     }  # fmt: skip
+
+
+def test_versions_that_refuse_the_same_keys_share_one_topology() -> None:
+    """Of thousands of queues it is computed once; a version that refuses a key that is wanted has its own."""
+    plain, tuned = load(FILE_WITHOUT_KEYS), load(FILE_WITHOUT_KEYS + "  b: {consumer_timeout: 2h}\n")
+    assert expand(plain, version=(3, 10, 8)) is expand(plain, version=(4, 3, 0))
+    assert expand(tuned, version=(4, 0, 5)) is expand(tuned, version=(4, 3, 0))
+    assert expand(tuned, version=(3, 10, 8)) != expand(tuned, version=(4, 3, 0))
+
+
+FILE_WITHOUT_KEYS = "version: 1\ntopology: t\nqueues:\n  a:\n"
