@@ -234,4 +234,4 @@ def test_versions_that_refuse_the_same_keys_share_one_topology() -> None:
     assert expand(tuned, version=(3, 10, 8)) != expand(tuned, version=(4, 3, 0))
 
 
-FILE_WITHOUT_KEYS = "version: 1\ntopology: t\nqueues:\n  a:\n"
+FILE_WITHOUT_KEYS = "version: 1\ntopology: t\ndead_letter: {d: }\ndefaults: {dead_letter: d}\nqueues:\n  a:\n"
