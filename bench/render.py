@@ -5,7 +5,7 @@ from statistics import median
 
 from bench.look import Seen
 from bench.memory import Peak
-from bench.plan import Planned
+from bench.plan import Made, Planned
 from bench.speed import Row, Table
 from bench.startup import Start
 from bench.task import Cost
@@ -101,18 +101,27 @@ def _more(base: list[float], other: list[float]) -> str:
 
 
 def plan_table(some: Iterable[Planned]) -> str:
-    """One line a version; the second plan is a median."""
-    head = ("RabbitMQ", "queues", "first apply s", "import s", "second plan s", "its CPU s", "peak MB")
+    """One line a version, of medians."""
+    head = (
+        "RabbitMQ", "queues", "first apply s", "import s", "broker CPU s", "of import", "second plan s", "its CPU s",
+        "peak MB",
+    )  # fmt: skip
     lines = (
         (
-            each.version, f"{each.queues:,}", f"{each.applied.seconds:.1f}", f"{each.imported_s:.1f}",
-            f"{median(took.seconds for took in each.planned):.2f}",
-            f"{median(took.cpu_s or 0 for took in each.planned):.2f}",
-            _megabytes([took.peak_bytes for took in each.planned]),
+            each.version, f"{each.queues:,}", f"{median(made.seconds for made in each.applied):.1f}",
+            f"{median(made.seconds for made in each.imported):.1f}", _broker_cpu(each.applied),
+            _broker_cpu(each.imported), f"{median(took.seconds for took in each.again):.2f}",
+            f"{median(took.cpu_s or 0 for took in each.again):.2f}",
+            _megabytes([took.peak_bytes for took in each.again]),
         )
         for each in some
     )  # fmt: skip
     return _markdown(head, lines)
+
+
+def _broker_cpu(some: Iterable[Made]) -> str:
+    known = [made.broker_cpu_s for made in some if made.broker_cpu_s is not None]
+    return f"{median(known):.1f}" if known else UNKNOWN
 
 
 def _rate(row: Row) -> float:
