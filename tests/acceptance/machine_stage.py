@@ -23,6 +23,7 @@ from dlxctl.ops import migrate
 from dlxctl.ops.apply import Watch, apply
 from dlxctl.ops.prune import Patience
 from dlxctl.plan.hazards import ALLOWABLE, Hazard
+from dlxctl.plan.migration import SUFFIX
 from dlxctl.plan.migration_roads import topic_takes
 from dlxctl.plan.report import Report
 from dlxctl.plan.value import Intent
@@ -102,10 +103,14 @@ class Stage:
             migrate.migrate, access=self.reach, patience=MIGRATE_AT_ONCE, statistics=ExactStatistics(self.admin)
         )
         allowed = [hazard for hazard in ALLOWABLE if migrating or hazard is not Hazard.MIGRATE]
-        return apply(
-            self.admin, layout, intent=intent, allowed=allowed, migrate=making if migrating else None, watch=watch,
-            patience=AT_ONCE,
-        )  # fmt: skip
+        try:
+            return apply(
+                self.admin, layout, intent=intent, allowed=allowed, migrate=making if migrating else None, watch=watch,
+                patience=AT_ONCE,
+            )  # fmt: skip
+        except Exception:
+            self.admin.changed = True  # perhaps; it does not say how far it came
+            raise
 
     def by_hand(self, *things: Queue | Exchange | Binding | Policy) -> None:
         """Make them, as somebody who knows nothing of dlxctl."""
@@ -169,10 +174,13 @@ class Stage:
             yield channel
 
     def clear(self) -> None:
-        """Delete the queues that an example made, but for those that are needed again."""
+        """Delete the queues that an example made, but for those that are needed again, and what a failure left."""
         for queue in self.admin.latest.queues.values():
             if LASTING.get(queue.name) is not queue.type:
                 self.taken_away(queue)
+        for exchange in self.admin.latest.exchanges.values():
+            if SUFFIX in exchange.name:
+                self.admin.delete_exchange(exchange.name)
         self.ledger.clear()
 
 

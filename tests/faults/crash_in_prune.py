@@ -1,9 +1,9 @@
-"""`python -m tests.faults.crash_in_prune STEP COUNTER FILE PATIENCE`: apply with prune, killed at one chosen step.
+"""`python -m tests.faults.crash_in_prune STEP COUNTER FILE`: apply with prune, killed at one chosen step.
 
 As `crash_in_migration`: no code of dlxctl is wrapped. A step is either side of a call that changes the broker (declare,
-bind, unbind, delete, policy, plug, unplug), of each reading and of each wait. With PATIENCE `exact` numbers are read
-without the broker's delay, which is right where nobody holds a message; with `real` they are waited for. With STEP 0
-nothing is killed; the number of steps is written to COUNTER. The exit code is dlxctl's, the refusal goes to stderr.
+bind, unbind, delete, policy, plug, unplug), of each reading and of each wait. Numbers are read without the broker's
+delay, which is right where nobody holds a message. With STEP 0 nothing is killed; the number of steps is written to
+COUNTER. The exit code is dlxctl's, the refusal goes to stderr.
 """
 
 import os
@@ -14,7 +14,6 @@ from types import FrameType
 from typing import Any
 
 from dlxctl.broker.address import access
-from dlxctl.broker.management import Management
 from dlxctl.errors import DlxctlError
 from dlxctl.ops.apply import apply
 from dlxctl.ops.prune import Patience
@@ -50,12 +49,10 @@ def main() -> int:
     """Run apply under the hook; its exit code."""
     layout, _, _ = checked(Path(sys.argv[3]), os.environ)
     reach = access(os.environ["DLXCTL_URL"], os.environ["DLXCTL_MANAGEMENT_URL"]).in_vhost(layout.vhost)
-    exact = sys.argv[4] == "exact"
-    admin, patience = (Exact(reach), SOON) if exact else (Management(reach), Patience())
     hook = Hook(int(sys.argv[1]))
     sys.setprofile(hook)
     try:
-        report = apply(admin, layout, intent=Intent.PRUNE, allowed=ALLOWED, patience=patience)
+        report = apply(Exact(reach), layout, intent=Intent.PRUNE, allowed=ALLOWED, patience=SOON)
         error, code = report.error, report.exit_code
     except DlxctlError as refused:
         error, code = refused, refused.exit_code

@@ -66,10 +66,10 @@ class Site:
         """The queues are in the file again."""
         self._made(BEFORE, Intent.KEEP)
 
-    def prune(self, crash_at: int = 0, patience: str = "exact") -> int:
+    def prune(self, crash_at: int = 0) -> int:
         """Exit code; -9 when it came to the kill."""
         (self.directory / "after.yaml").write_text(AFTER)
-        words = [sys.executable, "-m", "tests.faults.crash_in_prune", str(crash_at), "steps", "after.yaml", patience]
+        words = [sys.executable, "-m", "tests.faults.crash_in_prune", str(crash_at), "steps", "after.yaml"]
         done = subprocess.run(
             words, cwd=self.directory, env=self.environment, capture_output=True, text=True, timeout=180
         )
