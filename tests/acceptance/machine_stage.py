@@ -205,9 +205,9 @@ def destinations(observed: Topology, exchange: str, key: str) -> set[str]:
     }
 
 
-def owned(observed: Topology) -> set[str]:
+def owned(observed: Topology, owner: str = OWNER) -> set[str]:
     """The queues that are marked as ours."""
-    return {b.destination for b in observed.bindings.values() if b.source == OWNER and not b.to_exchange}
+    return {b.destination for b in observed.bindings.values() if b.source == owner and not b.to_exchange}
 
 
 def untouched(before: Topology, after: Topology, desired: Topology) -> bool:

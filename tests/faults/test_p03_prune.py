@@ -69,7 +69,7 @@ class Site:
     def prune(self, crash_at: int = 0) -> int:
         """Exit code; -9 when it came to the kill."""
         (self.directory / "after.yaml").write_text(AFTER)
-        words = [sys.executable, "-m", "tests.faults.crash_in_prune", str(crash_at), "steps", "after.yaml"]
+        words = [sys.executable, "-m", "tests.faults.crash_in_apply", str(crash_at), "steps", "after.yaml", "prune"]
         done = subprocess.run(
             words, cwd=self.directory, env=self.environment, capture_output=True, text=True, timeout=180
         )

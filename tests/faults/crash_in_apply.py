@@ -1,16 +1,18 @@
-"""`python -m tests.faults.crash_in_prune STEP COUNTER FILE`: apply with prune, killed at one chosen step.
+"""`python -m tests.faults.crash_in_apply STEP COUNTER FILE INTENT`: apply, killed at one chosen step.
 
-As `crash_in_migration`: no code of dlxctl is wrapped. A step is either side of a call that changes the broker (declare,
-bind, unbind, delete, policy, plug, unplug), of each reading and of each wait. Numbers are read without the broker's
-delay, which is right where nobody holds a message. With STEP 0 nothing is killed; the number of steps is written to
-COUNTER. The exit code is dlxctl's, the refusal goes to stderr.
+As `crash_in_migration`: no code of dlxctl is wrapped. INTENT is `keep` or `prune`. A step is either side of a call that
+changes the broker (declare, bind, unbind, delete, policy, plug, unplug), of each reading and of each wait, and of each
+piece that the pipeline sends. Numbers are read without the broker's delay, which is right where nobody holds a message.
+With STEP 0 nothing is killed; the number of steps is written to COUNTER. The exit code is dlxctl's, the refusal goes to
+stderr.
 """
 
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from dlxctl.broker.address import access
@@ -23,6 +25,7 @@ from dlxctl.plan.value import Intent
 from tests.acceptance.machine_stage import Exact
 
 WATCHED = ("broker/management.py", "broker/plug.py", "ops/prune.py")
+PIPELINE = "broker/pipeline.py"
 STEPS = frozenset({
     "declare_exchange", "declare_queue", "bind", "unbind", "delete_exchange", "delete_queue", "put_policy",
     "delete_policy", "plug", "unplug", "depths", "wait",
@@ -35,14 +38,20 @@ class Hook:
     """Counts steps, and ends the process without any farewell at number `fatal`."""
 
     def __init__(self, fatal: int) -> None:
-        self.fatal, self.steps = fatal, 0
+        self.fatal, self.steps, self._piping = fatal, 0, False
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
-        code = frame.f_code
-        if event in ("call", "return") and code.co_name in STEPS and code.co_filename.endswith(WATCHED):
+        if self._is_step(frame.f_code, event, argument):
             self.steps += 1
             if self.steps == self.fatal:
                 os.kill(os.getpid(), signal.SIGKILL)
+
+    def _is_step(self, code: CodeType, event: str, argument: Any) -> bool:
+        if event in ("c_call", "c_return"):
+            return self._piping and argument.__name__ == "send" and isinstance(argument.__self__, socket.socket)
+        if code.co_filename.endswith(PIPELINE) and code.co_name == "make":
+            self._piping = event == "call"
+        return event in ("call", "return") and code.co_name in STEPS and code.co_filename.endswith(WATCHED)
 
 
 def main() -> int:
@@ -52,7 +61,8 @@ def main() -> int:
     hook = Hook(int(sys.argv[1]))
     sys.setprofile(hook)
     try:
-        report = apply(Exact(reach), layout, intent=Intent.PRUNE, allowed=ALLOWED, patience=SOON)
+        intent = Intent(sys.argv[4])
+        report = apply(Exact(reach), layout, intent=intent, allowed=ALLOWED, patience=SOON)
         error, code = report.error, report.exit_code
     except DlxctlError as refused:
         error, code = refused, refused.exit_code
