@@ -23,7 +23,8 @@ from dlxctl.ops.apply import apply
 from dlxctl.ops.plan import make_plan
 from dlxctl.plan.hazards import ALLOWABLE
 from dlxctl.plan.value import Intent
-from tests.acceptance.test_apply_machine import AT_ONCE, FULL, Exact
+from tests.acceptance.machine_stage import AT_ONCE, Exact
+from tests.faults.conftest import FULL
 from tests.unit.plan.layouts import Dying, Killed
 
 BEFORE = """\

@@ -23,11 +23,9 @@ from dlxctl.ops.apply import Watch
 from dlxctl.ops.plan import make_plan
 from dlxctl.plan.value import Intent, Plan
 from dlxctl.spec.expand import expand
-from tests.acceptance.machine_stage import AT_ONCE, OWNER, Exact, Stage, owned, untouched
+from tests.acceptance.machine_stage import OWNER, Stage, owned, untouched
 from tests.brokers import RunningBroker, asked_versions, obtain
 from tests.faults.conftest import FULL
-
-__all__ = ["AT_ONCE", "FULL", "Exact"]
 
 STEPS = 6
 BARE = """\

@@ -14,9 +14,9 @@ import pytest
 from pika.exceptions import AMQPError, NackError, UnroutableError
 
 from tests.acceptance.test_apply import put_queue, until, write
-from tests.acceptance.test_apply_machine import FULL
 from tests.brokers import RunningBroker
 from tests.conftest import Dlxctl
+from tests.faults.conftest import FULL
 
 LESS = {
     '  "a b/c%2F#*é😀.^$": {delivery_limit: 20}\n': "",

@@ -183,7 +183,7 @@ def test_killed_at_every_step(site: Site, reach: Access, broker: RunningBroker, 
     with Shop(reach, rate=full_or_short(1_000, 200)) as shop:
         assert site.prune() == ExitCode.OK
         every, turn = range(1, site.steps + 1), chance.randrange(len(ENDS))
-        for step in every if FULL else sorted(chance.sample(every, 3)):
+        for step in every if FULL else sorted(chance.sample(every, 2)):
             end = ENDS[(sums.kills + turn) % len(ENDS)]
             site.begin()
             let_die(reach, "invoices", [message(f"dead {sums.kills}")])
