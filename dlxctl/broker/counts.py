@@ -29,10 +29,12 @@ def queue_counts(connection: Any, names: Iterable[str]) -> dict[str, Counts | No
     channel = None
     for name in names:
         if channel is None or not channel.is_open:
-            channel = connection.channel()
+            with converted("opening a channel"):
+                channel = connection.channel()
         found[name] = _counts(channel, name)
     if channel is not None and channel.is_open:
-        channel.close()
+        with converted("closing a channel"):
+            channel.close()
     return found
 
 

@@ -14,9 +14,16 @@ from pika import exceptions as pika_errors
 from dlxctl.broker.address import Address
 from dlxctl.errors import BrokerRefused, BrokerUnavailable, DlxctlError, Locked, NotFound
 
+LOST_LINE = pika_errors.StreamLostError.__name__
+
 
 def connecting(address: Address, error: BaseException) -> DlxctlError:
-    """Why no connection to `address` came about."""
+    """Why no connection to `address` came about.
+
+    pika takes a line that breaks during the login for a refused one; RabbitMQ says it when it refuses.
+    """
+    if LOST_LINE in str(error):
+        return _unreachable(address, "the connection was lost")
     if isinstance(error, pika_errors.ProbableAuthenticationError):
         return BrokerRefused(
             f"{address} refused the login of user {address.user!r}",
@@ -33,9 +40,13 @@ def connecting(address: Address, error: BaseException) -> DlxctlError:
         )
     if isinstance(error, socket.gaierror):
         return BrokerUnavailable(f"the host of {address} cannot be resolved", remedy="Check --url or DLXCTL_URL.")
+    return _unreachable(address, _plain(error))
+
+
+def _unreachable(address: Address, why: str) -> DlxctlError:
     return BrokerUnavailable(
         f"cannot connect to {address}",
-        why=_plain(error),
+        why=why,
         remedy="Is the broker up, and is this its address? Check --url or DLXCTL_URL, then try again.",
     )
 

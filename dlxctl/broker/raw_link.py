@@ -35,7 +35,7 @@ class RawLink:
         self, access: Access, *, purpose: str, blocked_timeout_s: float | None = None,
         on_blocked: Callable[[str | None], None] | None = None,
     ) -> None:  # fmt: skip
-        """Connect. Raises what `open_connection` raises.
+        """Connect. Raises what `open_connection` raises, BrokerUnavailable also when the line breaks after that.
 
         `on_blocked` hears at once when an alarm stops publishers (its reason) and when it is over (None), also while a
         call waits; after `blocked_timeout_s` of an alarm the connection ends with BrokerUnavailable.
@@ -44,8 +44,9 @@ class RawLink:
             access, purpose=purpose, blocked_timeout_s=blocked_timeout_s, implementation=RawConnection
         )
         self._tell_blocked = on_blocked
-        self._giving, self._taking = self._connection.channel(), self._connection.channel()
-        self._giving.confirm_delivery()
+        with converted("opening channels"):
+            self._giving, self._taking = self._connection.channel(), self._connection.channel()
+            self._giving.confirm_delivery()
         self._raw: RawConnection = self._connection._impl
         self._to, self._from = int(self._giving.channel_number), int(self._taking.channel_number)
         self._intake = self._raw.divert(taking=self._from, giving=self._to)

@@ -16,14 +16,16 @@ from urllib.parse import urlsplit
 import pika
 import pytest
 
-from dlxctl.broker.address import Access
+from dlxctl.broker.address import Access, access
 from dlxctl.broker.management import Management
+from dlxctl.errors import BrokerUnavailable
 from dlxctl.ops.apply import apply
+from dlxctl.ops.health import read_health
 from dlxctl.spec import load
 from tests.acceptance.test_health import TOPOLOGY, publish
 from tests.brokers import RunningBroker
 from tests.conftest import Dlxctl
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import DOWN, Proxy
 from tests.hostile.terminal import DLXCTL, on_terminal
 from tests.workers import wait_until
 
@@ -248,6 +250,24 @@ def test_a_watch_outlives_a_broker_that_is_away(
         assert piped.wait(20) == 130
     assert all(len(json.loads(line)["queues"]) == 6 for line in rest.splitlines())
     assert "Traceback" not in said.read_text()
+
+
+@pytest.mark.one_version
+@pytest.mark.usefixtures("file")
+def test_a_line_that_breaks_anywhere_is_a_lost_connection(proxy: Proxy, reach: Access, broker: RunningBroker) -> None:
+    """At whatever octet of the login or of the reading: never a refused login, never an error of pika's."""
+    login = f"{broker.user}:{broker.password}"
+    through = access(f"amqp://{login}@127.0.0.1:{proxy.port}/{reach.vhost}", broker.management_url)
+    layout, broken = load(TOPOLOGY.format(vhost=reach.vhost)), 0
+    for octets in range(10, 1_000, 20):
+        proxy.cut_at(DOWN, octets)
+        try:
+            read_health(through, layout)
+        except BrokerUnavailable:
+            broken += 1
+    assert broken > 20
+    proxy.cut = None
+    assert read_health(through, layout).missing == ()
 
 
 def test_a_watch_waits_for_a_vhost_that_was_deleted(
