@@ -23,7 +23,7 @@ from dlxctl.errors import BrokerRefused
 from dlxctl.model.topology import Binding, Queue
 
 CHANNELS = 4
-"""More were no faster (measured with 1 to 8)."""
+"""More were no faster (measured with 1 to 16 on 3.10 and 4.3)."""
 
 
 class AmqpPipeline:
