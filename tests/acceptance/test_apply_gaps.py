@@ -25,6 +25,7 @@ from dlxctl.plan.hazards import ALLOWABLE
 from dlxctl.plan.value import Intent
 from tests.acceptance.machine_stage import AT_ONCE, Exact
 from tests.faults.conftest import FULL
+from tests.faults.shop import Ledger, Publisher
 from tests.unit.plan.layouts import Dying, Killed
 
 BEFORE = """\
@@ -49,11 +50,16 @@ queues:
 """
 
 
+RATE = 1_000
+"""Messages a second."""
+ENOUGH = 200
+
+
 @dataclass
 class Traffic:
-    """Numbers of messages that were confirmed, and that were consumed; the rest is in a queue."""
+    """Numbers of messages: `ledger` of the publisher; what is neither consumed nor rejected is in a queue."""
 
-    confirmed: set[int] = field(default_factory=set)
+    ledger: Ledger = field(default_factory=Ledger)
     consumed: set[int] = field(default_factory=set)
     rejected: set[int] = field(default_factory=set)
 
@@ -63,7 +69,7 @@ def test_apply_killed_at_every_gap_converges_and_loses_nothing(reach: Access, ur
     admin = Exact(reach)
     before, after = (replace(spec.load(text), vhost=reach.vhost) for text in (BEFORE, AFTER))
     made(admin, before)
-    with traffic(url) as seen:
+    with traffic(reach, url) as seen:
         for calls in itertools.count(0, 1 if FULL else 4):
             made(admin, before)
             try:
@@ -75,12 +81,13 @@ def test_apply_killed_at_every_gap_converges_and_loses_nothing(reach: Access, ur
                 break
             assert make_plan(admin, after, Intent.PRUNE).clean, f"killed after {calls} changes"
         deadline = time.monotonic() + 30
-        while len(seen.confirmed) < 200:
+        while len(seen.ledger.confirmed) < ENOUGH:
             assert time.monotonic() < deadline
             time.sleep(0.05)
     dead, left = drained(url, "dead_letter"), drained(url, "orders")
-    assert seen.confirmed - seen.consumed - dead - left == set()
+    assert seen.ledger.confirmed - seen.consumed - dead - left == set()
     assert seen.rejected <= dead
+    assert seen.ledger.returned == 0
 
 
 def made(admin: Any, wanted: Layout) -> None:
@@ -90,25 +97,14 @@ def made(admin: Any, wanted: Layout) -> None:
 
 
 @contextmanager
-def traffic(url: str) -> Iterator[Traffic]:
-    """A publisher at up to 1,000 messages a second and a consumer, for the block."""
+def traffic(reach: Access, url: str) -> Iterator[Traffic]:
+    """A publisher at RATE and a consumer, for the block."""
     seen, stop = Traffic(), threading.Event()
-
-    def publish() -> None:
-        connection = pika.BlockingConnection(pika.URLParameters(url))
-        channel = connection.channel()
-        channel.confirm_delivery()
-        for number in itertools.count():
-            if stop.wait(0.001):
-                break
-            channel.basic_publish("shop.events", "order.new", str(number).encode(), mandatory=True)
-            seen.confirmed.add(number)
-        connection.close()
 
     def consume() -> None:
         connection = pika.BlockingConnection(pika.URLParameters(url))
         channel = connection.channel()
-        channel.basic_qos(prefetch_count=50)
+        channel.basic_qos(prefetch_count=200)
         channel.basic_consume("orders", taken)
         while not stop.is_set():
             connection.process_data_events(0.05)
@@ -123,27 +119,19 @@ def traffic(url: str) -> Iterator[Traffic]:
             channel.basic_reject(method.delivery_tag, requeue=False)
             seen.rejected.add(number)
 
-    threads = [threading.Thread(target=work) for work in (publish, consume)]
-    for thread in threads:
-        thread.start()
+    publisher, consumer = Publisher(reach, seen.ledger, rate=RATE), threading.Thread(target=consume)
+    publisher.start()
+    consumer.start()
     try:
         yield seen
     finally:
+        publisher.close()
         stop.set()
-        for thread in threads:
-            thread.join()
+        consumer.join()
 
 
 def drained(url: str, queue: str) -> set[int]:
     """All numbers in `queue`, once no more come for a second."""
-    connection = pika.BlockingConnection(pika.URLParameters(url))
-    channel, found, quiet = connection.channel(), set[int](), time.monotonic()
-    while time.monotonic() - quiet < 1:
-        method, _, body = channel.basic_get(queue, auto_ack=True)
-        if method:
-            found.add(int(body))
-            quiet = time.monotonic()
-        else:
-            time.sleep(0.02)
-    connection.close()
-    return found
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        arriving = connection.channel().consume(queue, auto_ack=True, inactivity_timeout=1)
+        return {int(body) for _, _, body in itertools.takewhile(lambda message: message[0], arriving)}

@@ -37,37 +37,24 @@ class Ledger:
         )  # fmt: skip
 
 
-class Shop:
-    """Open within the block. `rate` messages a second go to `exchange`; a worker takes them from the queue."""
+class Publisher:
+    """A thread that publishes `rate` messages a second to `exchange`, confirmed, from `start` to `close`."""
 
-    def __init__(self, reach: Access, *, rate: float, exchange: bytes = EXCHANGE, key: bytes = KEY) -> None:
-        self.ledger = Ledger()
-        self._reach, self._rate, self._exchange, self._key = reach, rate, exchange, key
-        self._closed, self._served = threading.Event(), threading.Event()
-        self._threads = [threading.Thread(target=self._publish), threading.Thread(target=self._work)]
+    def __init__(
+        self, reach: Access, ledger: Ledger, *, rate: float, exchange: bytes = EXCHANGE, key: bytes = KEY
+    ) -> None:
+        self._reach, self._ledger, self._rate, self._exchange, self._key = reach, ledger, rate, exchange, key
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._publish)
 
-    def __enter__(self) -> "Shop":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-        self._served.set()
-        self._threads[1].join()
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
 
     def close(self) -> None:
-        """Publish no more."""
+        """Publish no more; every confirm is there."""
         self._closed.set()
-        self._threads[0].join()
-
-    def until_worked(self, seconds: float = 60) -> Counts:
-        """Close, and wait until the worker has seen all that was confirmed."""
-        self.close()
-        deadline = time.monotonic() + seconds
-        while self.ledger.confirmed - self.ledger.worked.keys() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        return self.ledger.counts()
+        self._thread.join()
 
     def _publish(self) -> None:
         """At the rate that was asked for, a piece every hundredth of a second; again when a connection is lost."""
@@ -82,7 +69,7 @@ class Shop:
                     for _ in range(min(due, MOST_WAITING - len(waiting))):
                         number, sent = number + 1, sent + 1
                         waiting[link.publish(self._exchange, self._key, *message(str(number)))] = number
-                        self.ledger.sent.add(number)
+                        self._ledger.sent.add(number)
                     for event in link.pump(0.01):
                         self._heard(event, waiting)
                 link.close()
@@ -90,13 +77,45 @@ class Shop:
     def _heard(self, event: object, waiting: dict[int, int]) -> None:
         match event:
             case Returned():
-                self.ledger.returned += 1
+                self._ledger.returned += 1
             case Confirm():
                 first = min(waiting) if event.multiple else event.sequence
                 for sequence in range(first, event.sequence + 1):
                     number = waiting.pop(sequence, None)
                     if number is not None and event.ok:
-                        self.ledger.confirmed.add(number)
+                        self._ledger.confirmed.add(number)
+
+
+class Shop:
+    """Open within the block. `rate` messages a second go to `exchange`; a worker takes them from the queue."""
+
+    def __init__(self, reach: Access, *, rate: float, exchange: bytes = EXCHANGE, key: bytes = KEY) -> None:
+        self.ledger = Ledger()
+        self._reach, self._served = reach, threading.Event()
+        self._publisher = Publisher(reach, self.ledger, rate=rate, exchange=exchange, key=key)
+        self._worker = threading.Thread(target=self._work)
+
+    def __enter__(self) -> "Shop":
+        self._publisher.start()
+        self._worker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        self._served.set()
+        self._worker.join()
+
+    def close(self) -> None:
+        """Publish no more."""
+        self._publisher.close()
+
+    def until_worked(self, seconds: float = 60) -> Counts:
+        """Close, and wait until the worker has seen all that was confirmed."""
+        self.close()
+        deadline = time.monotonic() + seconds
+        while self.ledger.confirmed - self.ledger.worked.keys() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return self.ledger.counts()
 
     def _work(self) -> None:
         """A worker that comes back whatever happens to its queue or its connection."""

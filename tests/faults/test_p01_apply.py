@@ -60,7 +60,7 @@ def test_killed_at_any_step(
     before, after = (replace(spec.load(text), vhost=reach.vhost) for text in (BEFORE, AFTER))
     apply = applying(broker, url, reach.vhost, tmp_path)
     made(admin, before)
-    with traffic(url) as seen:
+    with traffic(reach, url) as seen:
         assert apply(0) == ExitCode.OK
         every = range(1, int((tmp_path / "steps").read_text()) + 1)
         for step in every[chance.randrange(4) :: 4] if FULL else sorted(chance.sample(every, 1)):
@@ -72,12 +72,16 @@ def test_killed_at_any_step(
             assert owned(admin.latest, "dlxctl.shop") >= {*MANY, "orders", "dead_letter", "retry.1h"}
     dead, left = drained(url, "dead_letter"), drained(url, "orders")
     admin.connection.close()
-    lost = seen.confirmed - seen.consumed - dead - left
-    print(f"{broker.version}: {len(seen.confirmed)} messages, {kills} kills, {len(every)} steps, {len(lost)} lost")
-    counts = Counts(attempted=len(seen.confirmed), moved=len(seen.confirmed) - len(lost), lost=len(lost))
+    lost = seen.ledger.confirmed - seen.consumed - dead - left
+    print(
+        f"{broker.version}: {len(seen.ledger.confirmed)} messages, {kills} kills, {len(every)} steps, {len(lost)} lost"
+    )
+    sent = len(seen.ledger.confirmed)
+    counts = Counts(attempted=sent, moved=sent - len(lost), lost=len(lost))
     tally.note(FAULT, broker.version, "both", counts, kills)
     assert not lost
     assert seen.rejected <= dead
+    assert seen.ledger.returned == 0
 
 
 def applying(broker: RunningBroker, url: str, vhost: str, directory: Path) -> Callable[[int], int]:
