@@ -37,6 +37,11 @@ def page(tmp_path: Path) -> Path:
     return copy
 
 
+def part(text: str, name: str) -> str:
+    """What the page has between the marks of a part."""
+    return text.split(f"<!-- {name} -->")[1].split(f"<!-- end of {name} -->")[0]
+
+
 def cells(text: str, first: str) -> list[list[str]]:
     """The rows of all tables of `text` whose first cell is `first`."""
     rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in text.splitlines() if line[:2] == "| "]
@@ -72,17 +77,17 @@ def test_memory_and_startup_have_their_tables(broker: RunningBroker, page: Path)
     assert done.returncode == 0, done.stderr
     text = page.read_text()
     assert text.split("<!-- end of speed -->")[0] == before
-    ((_, kind, size, count, peak),) = cells(text.split("<!-- memory -->")[1], broker.version)
+    ((_, kind, size, count, peak),) = cells(part(text, "memory"), broker.version)
     assert (kind, size, count) == ("classic", "1,024", str(COUNT))
     assert 10 < float(peak) < 200
-    assert len(cells(text.split("<!-- startup -->")[1], "`dlxctl --version`")) == 1
+    assert len(cells(part(text, "startup"), "`dlxctl --version`")) == 1
 
 
 def test_a_look_has_its_table(broker: RunningBroker, page: Path) -> None:
     """All groups of a queue that is looked at by copies, and when its first rows came."""
     done = run(broker, page, N=1_200, TYPES="quorum", WHAT="look")
     assert done.returncode == 0, done.stderr
-    ((_, kind, count, groups, first, *_),) = cells(page.read_text().split("<!-- look -->")[1], broker.version)
+    ((_, kind, count, groups, first, *_),) = cells(part(page.read_text(), "look"), broker.version)
     assert (kind, count, groups) == ("quorum", "1,200", "7")
     assert float(first) > 0
 
@@ -91,7 +96,7 @@ def test_plan_has_its_table(broker: RunningBroker, page: Path) -> None:
     """First apply, import of the same, and a second plan that finds nothing to do."""
     done = run(broker, page, N=60, WHAT="plan")
     assert done.returncode == 0, done.stderr
-    (row,) = cells(page.read_text().split("<!-- plan -->")[1], broker.version)
+    (row,) = cells(part(page.read_text(), "plan"), broker.version)
     assert row[1] == "60"
     assert all(float(seconds) > 0 for seconds in row[2:6])
 
@@ -120,7 +125,7 @@ def test_the_cost_of_a_task_has_its_rows(broker: RunningBroker, page: Path) -> N
     """Plain Celery and dlxctl each work off every no-op, and the table compares the two."""
     done = run(broker, page, N=COUNT, TYPES="classic", WHAT="task")
     assert done.returncode == 0, done.stderr
-    text = page.read_text().split("<!-- task -->")[1]
+    text = part(page.read_text(), "task")
     (plain,), (ours,) = cells(text, "celery"), cells(text, "dlxctl")
     assert plain[2:4] == ours[2:4] == ["classic", str(COUNT)]
     assert (plain[6], ours[6][-1]) == ("+0.0%", "%")
