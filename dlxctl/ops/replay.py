@@ -51,10 +51,12 @@ class Returns(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """In seconds: how long to wait while an alarm stops publishers, and how long for a lost broker to come back."""
+    """In seconds: how long to wait while an alarm stops publishers, how long for a lost broker to come back, and how
+    long for the confirms of what is under way: RabbitMQ 3.10 can lose those of a quorum queue that is deleted."""
 
     blocked_s: float = 120.0
     reconnect_s: float = 60.0
+    silent_s: float = 45.0
 
 
 def replay(
@@ -97,6 +99,7 @@ class _Life:
         self._connect, self._holder, self._returns = connect, holder, returns
         self._canary = state.order.canary
         self._blocked_since: float | None = None
+        self._heard = self._silent_since = 0.0
         self._moved_at_loss, self._fruitless = -1, 0
 
     def live(self, link: Link, guard: RunGuard) -> None:
@@ -128,6 +131,7 @@ class _Life:
         while not self._finished(carrier):
             carrier.turn(TURN_S, taking=not self.watch.stopping)
             self._mind_the_alarm(carrier.link)
+            self._mind_the_silence(carrier)
             self.watch.progress(self.report, len(carrier.window), carrier.link.blocked)
 
     def _finished(self, carrier: Carrier) -> bool:
@@ -254,6 +258,16 @@ class _Life:
                 "the broker blocks publishers",
                 why=f"{link.blocked}, for more than {self.patience.blocked_s:.0f} s",
                 remedy="Clear the alarm (rabbitmq-diagnostics alarms), then run the same command again.",
+            )
+
+    def _mind_the_silence(self, carrier: Carrier) -> None:
+        """Copies are under way and nothing comes back: a new connection tells what has become of them."""
+        if not carrier.window or carrier.link.blocked is not None or carrier.last_event != self._heard:
+            self._heard, self._silent_since = carrier.last_event, time.monotonic()
+        elif time.monotonic() - self._silent_since > self.patience.silent_s:
+            raise BrokerUnavailable(
+                f"the broker owes {len(carrier.window):,} confirms and was silent for {self.patience.silent_s:g} s",
+                remedy="Look at the broker's log, then run the same command again.",
             )
 
 
