@@ -52,7 +52,7 @@ class Returns(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """In seconds: how long to wait while an alarm stops publishers, how long for a lost broker to come back, and how
-    long for the confirms of what is under way: RabbitMQ 3.10 can lose those of a quorum queue that is deleted."""
+    long for the confirms of what is under way, while nothing else comes either."""
 
     blocked_s: float = 120.0
     reconnect_s: float = 60.0
