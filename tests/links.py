@@ -18,7 +18,9 @@ Message = tuple[bytes, bytes]
 
 
 class World(Protocol):
-    """A broker under test."""
+    """A broker under test. `keeps_order`: whether few given back keep theirs; 3.10's quorum queues may not."""
+
+    keeps_order: bool
 
     def queue(self, name: str, *, capacity: int | None = None) -> None: ...
     def delete(self, name: str) -> None: ...
@@ -33,6 +35,7 @@ class MemoryWorld:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     marks: dict[str, Any] = field(default_factory=dict)
     locks: dict[str, MemoryLink] = field(default_factory=dict)
+    keeps_order: bool = True
 
     def queue(self, name: str, *, capacity: int | None = None) -> None:
         self.broker.queues[name] = deque()
@@ -56,6 +59,7 @@ class RabbitWorld:
     reach: Access
     queue_type: str
     links: list[RawLink] = field(default_factory=list)
+    keeps_order: bool = True
 
     def queue(self, name: str, *, capacity: int | None = None) -> None:
         arguments: dict[str, Any] = {"x-queue-type": self.queue_type}

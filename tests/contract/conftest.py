@@ -31,7 +31,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     broker, name = obtain(version), f"t-{uuid.uuid4().hex[:12]}"
     broker.api("PUT", f"vhosts/{name}", {})
     broker.api("PUT", f"permissions/{name}/{broker.user}", {"configure": ".*", "write": ".*", "read": ".*"})
-    rabbit = RabbitWorld(access(f"{broker.amqp_url}/{name}", broker.management_url), kind)
+    keeps_order = kind == "classic" or broker.release >= (4, 0)
+    rabbit = RabbitWorld(access(f"{broker.amqp_url}/{name}", broker.management_url), kind, keeps_order=keeps_order)
     yield rabbit
     rabbit.close()
     broker.api("DELETE", f"vhosts/{name}")

@@ -43,13 +43,9 @@ def test_a_target_that_goes_in_mid_run_takes_none_of_the_rest_with_it(scene: Sce
     done = scene.ended(process)
     assert done.code == 4, done
     went = done.report["moved_to"].get("orders", 0)
-    counts = scene.counts("default")
-    if done.report["reconnects"]:  # the broker owed a confirm for too long (a run on 3.10 hung here once)
-        assert (counts.unflagged, counts.altered) == (0, 0), counts
-        assert counts.lost <= went, counts
-        return
     assert done.report["moved_to"]["default"] == 400
     assert reasons(done.report) == {("no-queue", "orders"): 400 - went}
+    counts = scene.counts("default")
     assert (counts.lost, counts.duplicated, counts.altered, counts.flagged) == (went, 0, 0, 0), counts
 
 
