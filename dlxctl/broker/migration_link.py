@@ -25,7 +25,7 @@ class MigrationLink(RawLink):
     def consume(self, queue: str, prefetch: int) -> None:
         """Take from `queue`. Raises BrokerRefused when another consumer has it (403), beside what RawLink raises."""
         arguments = None if self.alone else {"x-priority": PRIORITY}
-        with converted(f"taking from queue {queue!r}"):
+        with self._asking(f"taking from queue {queue!r}"):
             self._taking.basic_qos(prefetch_count=prefetch)
             self._consumer = self._taking.basic_consume(
                 queue, _never_called, exclusive=self.alone, arguments=arguments

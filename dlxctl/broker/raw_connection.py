@@ -6,14 +6,16 @@ of pika 1.3 and 1.4 (`_on_data_available`, `_frame_buffer`, `_output_marshaled_f
 tests/contract/test_link.py exercises.
 """
 
+import struct
 from contextlib import suppress
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, SO_LINGER, SOL_SOCKET
 
 from pika.adapters.select_connection import SelectConnection
 
 from dlxctl.wire.intake import Intake
 
 RECEIVE_BYTES = 256 * 1024
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class RawConnection(SelectConnection):  # type: ignore[misc]  # pika has no types
@@ -37,8 +39,10 @@ class RawConnection(SelectConnection):  # type: ignore[misc]  # pika has no type
         self._output_marshaled_frames([data])
 
     def hang_up(self) -> None:
-        """Cut the socket, so that pika sees the end of the stream in its next turn."""
+        """Cut the socket, so that pika sees the end of the stream in its next turn, and the broker a reset: one that
+        does not read this connection (flow control) would not see its end before some heartbeats failed."""
         with suppress(OSError, AttributeError):  # pika has closed it already
+            self._transport._sock.setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
             self._transport._sock.shutdown(SHUT_RDWR)
 
     def _on_data_available(self, data_in: bytes) -> None:

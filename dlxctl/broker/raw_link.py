@@ -9,8 +9,8 @@ connection (505 UNEXPECTED_FRAME).
 """
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pika import exceptions as pika_errors
@@ -19,9 +19,12 @@ from dlxctl.broker.address import Access
 from dlxctl.broker.amqp import open_connection
 from dlxctl.broker.failures import converted
 from dlxctl.broker.raw_connection import RawConnection
+from dlxctl.errors import BrokerUnavailable
 from dlxctl.wire import frames
 from dlxctl.wire.intake import Event
 
+ANSWER_S = 60
+"""How long to wait for the broker's answer to a call; its own limit for what a channel asks a queue is 15 s."""
 CLOSE_S = 5
 """How long to wait for the broker's word when closing."""
 GATHER_S = 0.003
@@ -55,6 +58,7 @@ class RawLink:
         self._sequence = 0
         self._consumer = ""
         self._blocked: str | None = None
+        self._unanswered = False
         self._raw.add_on_connection_blocked_callback(self._on_blocked)
         self._raw.add_on_connection_unblocked_callback(self._on_unblocked)
 
@@ -68,18 +72,18 @@ class RawLink:
         return self._blocked
 
     def depth(self, queue: str) -> int:
-        with converted(f"reading queue {queue!r}"):
+        with self._asking(f"reading queue {queue!r}"):
             return int(self._taking.queue_declare(queue, passive=True).method.message_count)
 
     def consume(self, queue: str, prefetch: int) -> None:
-        with converted(f"taking from queue {queue!r}"):
+        with self._asking(f"taking from queue {queue!r}"):
             self._taking.basic_qos(prefetch_count=prefetch)
             self._consumer = self._taking.basic_consume(queue, _never_called)
 
     def cancel(self) -> None:
         if self._consumer:
             tag, self._consumer = self._consumer, ""
-            with converted("ending the consumer"):
+            with self._asking("ending the consumer"):
                 self._flush()  # acknowledgements go first: see settle
                 self._taking.basic_cancel(tag)
 
@@ -114,7 +118,7 @@ class RawLink:
         return events
 
     def settle(self) -> None:
-        with converted("waiting for the broker to take what was sent"):
+        with self._asking("waiting for the broker to take what was sent"):
             self._flush()
             for channel in (self._taking, self._giving):
                 channel.basic_qos(prefetch_count=1)  # any synchronous method of the channel will do
@@ -130,6 +134,30 @@ class RawLink:
         with suppress(pika_errors.AMQPError, OSError):
             self._connection.close()
         self._forget(timer)
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        """`converted`, for calls that wait for an answer: a broker that gives none loses the connection."""
+        self._arm()
+        try:
+            with converted(what):
+                yield
+        except BrokerUnavailable as error:
+            if not self._unanswered:
+                raise
+            raise BrokerUnavailable(error.what, why=f"no answer for {ANSWER_S} s", remedy=error.remedy) from None
+        finally:
+            self._forget(self._answer_timer)
+
+    def _arm(self) -> None:
+        self._answer_timer = self._raw.ioloop.call_later(ANSWER_S, self._give_up)
+
+    def _give_up(self) -> None:
+        if self._blocked is not None:
+            self._arm()  # the alarm has its own patience
+            return
+        self._unanswered = True
+        self._raw.hang_up()
 
     def _flush(self) -> None:
         if self._buffer:

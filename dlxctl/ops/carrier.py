@@ -61,8 +61,11 @@ class Carrier:
         """Nothing waits to be looked at and nothing is under way."""
         return not self._waiting and not self.window
 
-    def turn(self, timeout_s: float, *, taking: bool) -> None:
-        """One round: what came in, what may go out, what may be acknowledged. `taking`: also new messages."""
+    def turn(self, timeout_s: float, *, taking: bool) -> bool:
+        """One round: what came in, what may go out, what may be acknowledged. `taking`: also new messages.
+
+        Returns whether anything came in.
+        """
         if taking:
             self._consume()
         events = self.link.pump(timeout_s, gather=len(self.window) >= BUSY)
@@ -75,6 +78,7 @@ class Carrier:
             self._mind_the_kept()
         if events:
             self.last_event = time.monotonic()
+        return bool(events)
 
     def leave(self) -> None:
         """Give back what stays, in order, and return once the broker has taken everything."""

@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 from dlxctl.broker.link import Link
 from dlxctl.errors import BrokerRefused, NotFound
+from dlxctl.ops.silence import Silence
 from dlxctl.plan.migration_roads import Road
 from dlxctl.replay.origin import Held, Hold
 from dlxctl.replay.window import Entry, Window
@@ -76,7 +77,7 @@ class Mover:
         self.from_apart = Tally()
         """What was confirmed of those that came to `source` by the exchange `apart`."""
         self._way = way
-        self._window = Window()
+        self._window, self._silence = Window(), Silence()
         self._hashes: dict[int, tuple[int, bool]] = {}
 
     @property
@@ -96,6 +97,7 @@ class Mover:
     def turn(self, timeout_s: float, *, acknowledging: bool = True) -> None:
         """One round: take, publish, and acknowledge what was confirmed."""
         events = self.link.pump(timeout_s)
+        self._silence.mind(self.link, len(self._window), heard=bool(events))
         for event in events:
             self._handle(event)
         if acknowledging:

@@ -18,6 +18,7 @@ from dlxctl.errors import BrokerRefused, BrokerUnavailable, DlxctlError, Locked,
 from dlxctl.ops.carrier import WINDOW, Carrier
 from dlxctl.ops.look import QUIET_S
 from dlxctl.ops.run_state import RunState
+from dlxctl.ops.silence import SILENT_S, Silence
 from dlxctl.replay.order import Canary, ReplayOrder
 from dlxctl.replay.prefetch import Prefetch
 from dlxctl.replay.report import Outcome, RunReport
@@ -56,7 +57,7 @@ class Patience:
 
     blocked_s: float = 120.0
     reconnect_s: float = 60.0
-    silent_s: float = 45.0
+    silent_s: float = SILENT_S
 
 
 def replay(
@@ -99,7 +100,6 @@ class _Life:
         self._connect, self._holder, self._returns = connect, holder, returns
         self._canary = state.order.canary
         self._blocked_since: float | None = None
-        self._heard = self._silent_since = 0.0
         self._moved_at_loss, self._fruitless = -1, 0
 
     def live(self, link: Link, guard: RunGuard) -> None:
@@ -128,10 +128,11 @@ class _Life:
         self._turn_until_done(carrier)
 
     def _turn_until_done(self, carrier: Carrier) -> None:
+        silence = Silence(self.patience.silent_s)
         while not self._finished(carrier):
-            carrier.turn(TURN_S, taking=not self.watch.stopping)
+            heard = carrier.turn(TURN_S, taking=not self.watch.stopping)
             self._mind_the_alarm(carrier.link)
-            self._mind_the_silence(carrier)
+            silence.mind(carrier.link, len(carrier.window), heard=heard)
             self.watch.progress(self.report, len(carrier.window), carrier.link.blocked)
 
     def _finished(self, carrier: Carrier) -> bool:
@@ -192,7 +193,7 @@ class _Life:
             return  # nothing more can be said to this broker; the end of the connection gives everything back
         carrier.leave()
         complete = self.report.outcome is Outcome.COMPLETE and not self.report.held and not self.report.left
-        guard.end(settled=not self.report.unknown and (not self.state.suspect or complete))
+        guard.end(settled=not self.report.unknown and (complete or not self.state.in_doubt))
 
     def _after(self, error: DlxctlError, carrier: Carrier) -> tuple[Link, RunGuard] | None:
         """A new link to go on with, or None when the run has to end here."""
@@ -258,16 +259,6 @@ class _Life:
                 "the broker blocks publishers",
                 why=f"{link.blocked}, for more than {self.patience.blocked_s:.0f} s",
                 remedy="Clear the alarm (rabbitmq-diagnostics alarms), then run the same command again.",
-            )
-
-    def _mind_the_silence(self, carrier: Carrier) -> None:
-        """Copies are under way and nothing comes back: a new connection tells what has become of them."""
-        if not carrier.window or carrier.link.blocked is not None or carrier.last_event != self._heard:
-            self._heard, self._silent_since = carrier.last_event, time.monotonic()
-        elif time.monotonic() - self._silent_since > self.patience.silent_s:
-            raise BrokerUnavailable(
-                f"the broker owes {len(carrier.window):,} confirms and was silent for {self.patience.silent_s:g} s",
-                remedy="Look at the broker's log, then run the same command again.",
             )
 
 

@@ -6,6 +6,7 @@ from itertools import islice
 
 from dlxctl.broker.link import LARGEST_HEADER, Link
 from dlxctl.errors import NotFound
+from dlxctl.ops.silence import Silence
 from dlxctl.replay.archived import Archived
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.verdict import may_be_copied
@@ -39,8 +40,11 @@ def restore(
     sendable = _sendable(messages, chooses, user, done)
     while not stopping() and (letters := _window(sendable)):
         waiting = {link.publish(b"", queue.encode(), one.delivery.header, one.delivery.body) for one in letters}
+        silence = Silence()
         while waiting:
-            for event in link.pump(0.2):
+            events = link.pump(0.2)
+            silence.mind(link, len(waiting), heard=bool(events))
+            for event in events:
                 if isinstance(event, Returned):
                     raise NotFound(f"queue {queue!r} does not exist", remedy="Create it, or name another with --queue.")
                 if isinstance(event, Confirm):

@@ -16,6 +16,7 @@ from dlxctl.broker.link import LARGEST_HEADER, Link
 from dlxctl.errors import DlxctlError, NotFound
 from dlxctl.model import headers as names
 from dlxctl.ops.look import MOST_UNACKNOWLEDGED, deliveries, return_in_order
+from dlxctl.ops.silence import Silence
 from dlxctl.replay.letter import Letter, shape_book
 from dlxctl.replay.verdict import DROP, STAY, Send, Verdict, may_be_copied, with_entries
 from dlxctl.wire import table
@@ -153,9 +154,11 @@ class Round:
 
         Called with no consumer, to which the acknowledgements would bring more than the batch.
         """
-        self.settled = False
+        self.settled, silence = False, Silence()
         while self._pending:
-            for event in self.link.pump(0.2):
+            events = self.link.pump(0.2)
+            silence.mind(self.link, len(self._pending), heard=bool(events))
+            for event in events:
                 self._happened(event)
         for tag in self._done:
             self.link.ack(tag, multiple=False)

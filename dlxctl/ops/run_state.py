@@ -42,10 +42,15 @@ class RunState:
     closed: dict[str, Held] = field(default_factory=dict)
 
     @property
+    def in_doubt(self) -> bool:
+        """Whether messages of the queue may have been moved already, by an earlier run or over a lost connection."""
+        return bool(self.suspect or self.nameless_doubt or self.doubtful)
+
+    @property
     def untroubled(self) -> bool:
         """Whether nothing was learned that speaks against a copy or asks for a flag."""
-        doubts = self.suspect or self.nameless_doubt or self.doubtful
-        return not (doubts or self.closed or self.no_exchanges or self.culprits or self.largest_body is not None)
+        learned = self.closed or self.no_exchanges or self.culprits or self.largest_body is not None
+        return not (self.in_doubt or learned)
 
     def flagged(self, letter: Letter) -> bool:
         """Whether a copy of it may have been published before."""

@@ -145,7 +145,8 @@ class Proxy:
 
     def _forward(self, pair: Pair, direction: str) -> None:
         source, sink = (pair.client, pair.broker) if direction == UP else (pair.broker, pair.client)
-        with contextlib.suppress(OSError, ValueError):  # ValueError: select on a socket that was closed meanwhile
+        reset = False
+        try:
             while not pair.dead:
                 if direction == DOWN:
                     self._tell(pair)
@@ -160,7 +161,11 @@ class Proxy:
                     return
                 self._carry(pair, direction, chunk, sink)
             return
-        pair.end(reset=False)
+        except ConnectionResetError:
+            reset = True  # passed on, as a line would
+        except (OSError, ValueError):  # ValueError: select on a socket that was closed meanwhile
+            pass
+        pair.end(reset=reset)
 
     def _carry(self, pair: Pair, direction: str, chunk: bytes, sink: socket.socket) -> None:
         if self.latency_s:

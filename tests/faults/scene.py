@@ -129,6 +129,14 @@ class Scene:
             assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
             time.sleep(0.02)
 
+    def until_quiet(self, *queues: str, seconds: float = 0.5) -> None:
+        """Wait until these queues have taken what was sent to them: their depth stands still for so long."""
+        depth, since = self.moved(*queues), time.monotonic()
+        while time.monotonic() - since < seconds:
+            time.sleep(0.05)
+            if (now := self.moved(*queues)) != depth:
+                depth, since = now, time.monotonic()
+
     def frozen(
         self, proxy: Proxy, *arguments: object, after: int = 200_000, login: str = "guest:guest"
     ) -> "subprocess.Popen[str]":

@@ -1,21 +1,24 @@
 """R6: the target cannot take the message: it is gone, goes in mid-run, is full, or would drop others for it."""
 
+from collections import Counter
+
 import pytest
 
 from tests.faults.conftest import Judge
 from tests.faults.proxy import Proxy
-from tests.faults.scene import DEAD, Scene
+from tests.faults.scene import DEAD, WINDOW, Scene
 
 FAULT = "R6"
 EACH = 50
 ROOM = 5
+POUR = 6_000
 
 
-def reasons(report: dict[str, object]) -> dict[tuple[str, str], int]:
+def reasons(report: dict[str, object]) -> Counter[tuple[str, str]]:
     """(why, detail) -> count of a report."""
     held = report["held_because"]
     assert isinstance(held, list)
-    return {(one["why"], one["detail"]): one["count"] for one in held}
+    return Counter({(one["why"], one["detail"]): one["count"] for one in held})
 
 
 def test_a_target_that_is_gone_holds_its_messages_only(scene: Scene, judge: Judge) -> None:
@@ -38,6 +41,7 @@ def test_a_target_that_goes_in_mid_run_takes_none_of_the_rest_with_it(scene: Sce
     scene.declare("orders", "default")
     scene.fill(800)
     process = scene.frozen(proxy)
+    scene.until_quiet("orders", "default")
     scene.delete("orders")
     proxy.silent = False
     done = scene.ended(process)
@@ -47,6 +51,25 @@ def test_a_target_that_goes_in_mid_run_takes_none_of_the_rest_with_it(scene: Sce
     assert reasons(done.report) == {("no-queue", "orders"): 400 - went}
     counts = scene.counts("default")
     assert (counts.lost, counts.duplicated, counts.altered, counts.flagged) == (went, 0, 0, 0), counts
+
+
+def test_a_target_deleted_while_copies_pour_into_it(scene: Scene) -> None:
+    """The broker may close the connection over it (4.0), never read it again (3.10), or refuse what comes before the
+    deletion is done (4.3): the run goes on and ends all the same. See docs/decisions/0016."""
+    scene.declare("orders", "default")
+    scene.fill(POUR)
+    process = scene.start()
+    scene.until(lambda: scene.depth("orders") > 0, "copies arrive")
+    scene.delete("orders")
+    done = scene.ended(process, timeout=240)
+    assert done.code == 4, done
+    held = reasons(done.report)
+    assert held.keys() <= {("no-queue", "orders"), ("refused", "orders")}, held
+    assert held["no-queue", "orders"] > 0
+    counts = scene.counts("default")
+    assert (counts.lost, counts.altered, counts.unflagged) == (POUR // 2 - held.total(), 0, 0), counts
+    assert counts.duplicated <= WINDOW * done.report["reconnects"], (counts, done)
+    assert done.report["reconnects"] or not counts.flagged, counts
 
 
 @pytest.mark.parametrize(("overflow", "why"), [("reject-publish", "refused"), ("drop-head", "queue-drops")])

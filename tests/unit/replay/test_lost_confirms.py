@@ -1,13 +1,18 @@
 """dlxctl.ops.replay: a confirm that never comes does not keep a run for ever."""
 
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
 
 from dlxctl.broker.memory_link import MemoryBroker, MemoryLink, StoredMessage
 from dlxctl.broker.run_guard import MemoryGuard
 from dlxctl.model import headers as names
 from dlxctl.ops.replay import Patience, replay
 from dlxctl.replay.order import ReplayOrder
-from dlxctl.replay.report import Outcome
+from dlxctl.replay.report import Outcome, RunReport
 from dlxctl.replay.rewrite import RewriteOptions
 from dlxctl.wire.intake import Confirm, Event
 from tests.contract.test_replay_staying import Watching
@@ -26,26 +31,65 @@ class ForgetfulLink(MemoryLink):
         return [event for event in events if not (isinstance(event, Confirm) and event.sequence == LOST)]
 
 
-def test_a_confirm_that_never_comes_ends_the_connection_and_not_the_run() -> None:
+@dataclass
+class Trade:
+    """A broker with dead letters, and runs on it that share marks and locks."""
+
+    broker: MemoryBroker
+    marks: dict[str, Any] = field(default_factory=dict)
+    locks: dict[str, MemoryLink] = field(default_factory=dict)
+
+    def run(self, *links: MemoryLink, between: Callable[[], object] = lambda: None) -> RunReport:
+        """One run over these links in turn; `between` is called before the second is given out."""
+        left = list(links)
+
+        def connect() -> tuple[MemoryLink, MemoryGuard]:
+            if len(left) < len(links):
+                between()
+            link = left.pop(0)
+            return link, MemoryGuard(self.marks, self.locks, link)
+
+        return replay(connect, ORDER, {"run": "r1"}, Watching(), Patience(silent_s=0.2))
+
+    def doubled_and_marked(self) -> tuple[list[bytes], list[bytes]]:
+        """Bodies that lie in `orders` twice, and those of messages that say they may; each once and sorted."""
+        bodies = [stored.body for stored in self.broker.queues["orders"]]
+        marked = [m.body for m in self.broker.queues["orders"] if names.MAYBE_DUPLICATE.encode() in m.header]
+        return sorted({body for body in bodies if bodies.count(body) == 2}), sorted(marked)
+
+
+@pytest.fixture
+def trade() -> Trade:
+    """Five dead letters of `orders`."""
+    dead = deque(StoredMessage(*message(str(n))) for n in range(5))
+    return Trade(MemoryBroker(queues={"dead": dead, "orders": deque()}))
+
+
+def test_a_confirm_that_never_comes_ends_the_connection_and_not_the_run(trade: Trade) -> None:
     """The run goes on over a new connection; what may be there twice is marked, and nothing is lost."""
-    broker = MemoryBroker(
-        queues={"dead": deque(StoredMessage(*message(str(n))) for n in range(5)), "orders": deque()}
-    )  # fmt: skip
-    links = [ForgetfulLink(broker), MemoryLink(broker)]
-    marks: dict[str, object] = {}
-    locks: dict[str, MemoryLink] = {}
-
-    def connect() -> tuple[MemoryLink, MemoryGuard]:
-        link = links.pop(0)
-        return link, MemoryGuard(marks, locks, link)
-
-    report = replay(connect, ORDER, {"run": "r1"}, Watching(), Patience(silent_s=0.2))
+    report = trade.run(ForgetfulLink(trade.broker), MemoryLink(trade.broker))
     assert (report.outcome, report.reconnects) == (Outcome.COMPLETE, 1)
-    assert not broker.queues["dead"]
-    arrived = broker.queues["orders"]
-    bodies = [stored.body for stored in arrived]
-    assert set(bodies) == {message(str(n))[1] for n in range(5)}
-    doubled = {body for body in bodies if bodies.count(body) == 2}
-    marked = [stored.body for stored in arrived if names.MAYBE_DUPLICATE.encode() in stored.header]
+    assert not trade.broker.queues["dead"]
+    assert {stored.body for stored in trade.broker.queues["orders"]} == {message(str(n))[1] for n in range(5)}
+    doubled, marked = trade.doubled_and_marked()
     assert message(str(LOST - 1))[1] in doubled
-    assert sorted(marked) == sorted(doubled)
+    assert doubled == marked
+
+
+def test_what_may_be_there_twice_and_had_to_stay_is_marked_by_the_next_run(trade: Trade) -> None:
+    """The target is full when the run comes back: what is held then has a copy already, and a later run says so."""
+    broker = trade.broker
+
+    def fill() -> None:
+        broker.capacity["orders"] = len(broker.queues["orders"])
+
+    report = trade.run(ForgetfulLink(broker), MemoryLink(broker), between=fill)
+    assert (report.outcome, report.reconnects) == (Outcome.COMPLETE, 1)
+    assert broker.queues["dead"]
+    assert trade.doubled_and_marked() == ([], [])
+    broker.capacity.clear()
+    assert trade.run(MemoryLink(broker)).outcome is Outcome.COMPLETE
+    doubled, marked = trade.doubled_and_marked()
+    assert message(str(LOST - 1))[1] in doubled
+    assert doubled == marked
+    assert not trade.marks
