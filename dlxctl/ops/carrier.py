@@ -155,7 +155,7 @@ class Carrier:
         if not isinstance(decision, Route):
             return self._stay(letter, decision)
         flagged = self.state.flagged(letter)
-        header = delivery.header if decision.parked else self._copy(letter, decision, flagged)
+        header = self._copy(letter, decision, flagged)
         if len(header) > LARGEST_HEADER:
             return self._stay(letter, Held(why=Hold.TOO_LARGE, detail="its headers would not fit one frame"))
         self._send(delivery, decision, header, flagged)
@@ -167,6 +167,8 @@ class Carrier:
         self._allowance -= 1
 
     def _copy(self, letter: Letter, route: Route, flagged: bool) -> bytes:
+        if route.parked:
+            return marked(letter, letter.delivery.header) if flagged else letter.delivery.header
         return rewritten(letter, route.key, self.state.number + 1, flagged=flagged, options=self.state.order.rewrite)
 
     def _send(self, delivery: Delivery, route: Route | None, header: bytes, flagged: bool) -> Entry:
@@ -248,7 +250,8 @@ class Carrier:
 
     def _returned(self, returned: Returned) -> None:
         number = number_of(returned.header, self.state.order.rewrite.run_id)
-        if number is None or self.window.returned(number - self._base, _NO_QUEUE) is None:
+        sequence = self.window.first_parked() if number is None else number - self._base
+        if self.window.returned(sequence, _NO_QUEUE) is None:
             self._gone(Cancelled())
 
     def _gone(self, _: Cancelled) -> None:

@@ -8,6 +8,7 @@ from dlxctl.replay import deaths
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.origin import Held, Hold, OriginRules, origin_of
 from dlxctl.replay.rewrite import RewriteOptions
+from dlxctl.replay.verdict import may_be_copied
 from dlxctl.wire import table
 
 DEFAULT_MAX_REPLAYS = 5
@@ -87,7 +88,7 @@ def decide(letter: Letter, order: ReplayOrder) -> Decision:
     if order.chosen is not None and not order.chosen.matches(letter, order.rules):
         return LEFT
     if letter.replays >= order.max_replays:
-        if order.parking:
+        if order.parking and may_be_copied(letter, order.rewrite.user):
             return Route("", order.parking, parked=True)
         return Held(why=Hold.TOO_MANY_REPLAYS, detail=f"{letter.replays} times")
     return _destination(letter, order)

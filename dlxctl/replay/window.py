@@ -75,6 +75,13 @@ class Window:
             entry.held = held
         return entry
 
+    def first_parked(self) -> int:
+        """The sequence number of the first copy for the parking queue that was not returned yet, 0 if there is none:
+        such a copy carries no number of its own, and returns come in the order of the copies."""
+        under_way = self._by_sequence.items()
+        parked = (number for number, one in under_way if one.route and one.route.parked and one.held is None)
+        return next(parked, 0)
+
     def confirmed(self, confirm: Confirm, refused: Held) -> Iterator[Entry]:
         """The entries that this confirm settles: moved, or held when returned before or refused now."""
         first = self._lowest if confirm.multiple else confirm.sequence

@@ -150,6 +150,9 @@ def _death(n: int) -> bytes:
     return amqp.entry(b"x-death", amqp.array(amqp.death("orders" if n % 2 else "default")))
 
 
+WORN = message("worn", amqp.entry(b"dlxctl-replays", amqp.integer(5)), _death(1))
+
+
 def test_a_canary_that_dies_again_stops_the_run(world: World) -> None:
     """Ten moved, ten came back: the rest is not touched."""
     prepared(world, *[dead_letter(str(n), "orders") for n in range(50)])
@@ -175,11 +178,29 @@ def test_a_rate_is_not_exceeded(world: World) -> None:
 
 def test_what_was_replayed_too_often_is_parked(world: World) -> None:
     """With a parking queue it goes there as it is; nothing has to be looked into."""
-    worn = message("worn", amqp.entry(b"dlxctl-replays", amqp.integer(5)), _death(1))
-    prepared(world, worn, queues=("orders", "default", "parked"))
+    prepared(world, WORN, queues=("orders", "default", "parked"))
     report = run(world, replace(ORDER, parking="parked"))
     assert (report.parked, report.moved_total, int(report.exit_code)) == (1, 0, 0)
-    assert [(d.header, d.body) for d in drained(world.link(), "parked")] == [worn]
+    assert [(d.header, d.body) for d in drained(world.link(), "parked")] == [WORN]
+
+
+def test_a_parking_queue_that_is_missing_holds_what_is_worn(world: World) -> None:
+    """It is named as the reason; the rest moves, and nobody says that the dead-letter queue is gone."""
+    prepared(world, *[WORN, dead_letter("fresh", "orders"), WORN])
+    report = run(world, replace(ORDER, parking="parked"))
+    assert (report.outcome, report.parked, report.moved_total) == (Outcome.COMPLETE, 0, 1)
+    assert report.held == {Held(why=Hold.NO_QUEUE, detail="parked"): 2}
+
+
+def test_what_would_be_another_message_in_the_parking_queue_stays(world: World) -> None:
+    """A copy with its CC would go to that queue, too."""
+    copied = amqp.entry(b"CC", amqp.array(amqp.string(b"elsewhere")))
+    worn = message("worn", amqp.entry(b"dlxctl-replays", amqp.integer(5)), _death(1), copied)
+    prepared(world, worn, queues=("orders", "default", "parked"))
+    world.queue("elsewhere")
+    report = run(world, replace(ORDER, parking="parked"))
+    assert report.held == {Held(why=Hold.TOO_MANY_REPLAYS, detail="5 times"): 1}
+    assert not bodies(world, "elsewhere")
 
 
 @pytest.mark.parametrize("rotates", [False, True])

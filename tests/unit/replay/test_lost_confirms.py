@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -39,7 +39,9 @@ class Trade:
     marks: dict[str, Any] = field(default_factory=dict)
     locks: dict[str, MemoryLink] = field(default_factory=dict)
 
-    def run(self, *links: MemoryLink, between: Callable[[], object] = lambda: None) -> RunReport:
+    def run(
+        self, *links: MemoryLink, between: Callable[[], object] = lambda: None, order: ReplayOrder = ORDER
+    ) -> RunReport:
         """One run over these links in turn; `between` is called before the second is given out."""
         left = list(links)
 
@@ -49,12 +51,12 @@ class Trade:
             link = left.pop(0)
             return link, MemoryGuard(self.marks, self.locks, link)
 
-        return replay(connect, ORDER, {"run": "r1"}, Watching(), Patience(silent_s=0.2))
+        return replay(connect, order, {"run": "r1"}, Watching(), Patience(silent_s=0.2))
 
-    def doubled_and_marked(self) -> tuple[list[bytes], list[bytes]]:
-        """Bodies that lie in `orders` twice, and those of messages that say they may; each once and sorted."""
-        bodies = [stored.body for stored in self.broker.queues["orders"]]
-        marked = [m.body for m in self.broker.queues["orders"] if names.MAYBE_DUPLICATE.encode() in m.header]
+    def doubled_and_marked(self, queue: str = "orders") -> tuple[list[bytes], list[bytes]]:
+        """Bodies that lie in a queue twice, and those of messages that say they may; each once and sorted."""
+        bodies = [stored.body for stored in self.broker.queues[queue]]
+        marked = [m.body for m in self.broker.queues[queue] if names.MAYBE_DUPLICATE.encode() in m.header]
         return sorted({body for body in bodies if bodies.count(body) == 2}), sorted(marked)
 
 
@@ -93,3 +95,14 @@ def test_what_may_be_there_twice_and_had_to_stay_is_marked_by_the_next_run(trade
     assert message(str(LOST - 1))[1] in doubled
     assert doubled == marked
     assert not trade.marks
+
+
+def test_what_may_lie_in_the_parking_queue_twice_is_marked(trade: Trade) -> None:
+    """What was replayed too often is parked as it is, but for that mark."""
+    trade.broker.queues["parked"] = deque()
+    park = replace(ORDER, max_replays=0, parking="parked")
+    report = trade.run(ForgetfulLink(trade.broker), MemoryLink(trade.broker), order=park)
+    assert (report.outcome, report.reconnects) == (Outcome.COMPLETE, 1)
+    doubled, marked = trade.doubled_and_marked("parked")
+    assert message(str(LOST - 1))[1] in doubled
+    assert doubled == marked
