@@ -42,9 +42,16 @@ def from_environment(given: Mapping[str, str]) -> Options:
         types=_list(given, "TYPES", TYPES, TYPES),
         ways=_list(given, "WAYS", tuple(BY_NAME), tuple(BY_NAME)),
         parts=_list(given, "WHAT", ("speed", "startup"), PARTS),
-        page=Path(given.get("PAGE") or PAGE),
+        page=_page(given),
         command=f"make bench {shown}".strip(),
     )
+
+
+def _page(given: Mapping[str, str]) -> Path:
+    page = Path(given.get("PAGE") or PAGE)
+    if not page.is_file():
+        raise BenchError(f"PAGE={page} is no file; copy {PAGE.name} there, the results are written into it")
+    return page
 
 
 def _number(given: Mapping[str, str], name: str, default: int | None) -> int | None:

@@ -10,7 +10,7 @@ from bench.speed import Row, Table
 from bench.startup import Start
 from bench.task import Cost
 
-AGAINST = ("shovel", "pika-consume", "pika-get")
+AGAINST = ("shovel", "shovel-tcp", "pika-consume", "pika-get")
 UNIT = 100_000
 UNKNOWN = "?"
 SPEED_HEAD = (

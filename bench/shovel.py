@@ -1,7 +1,6 @@
 """The broker's own mover: a dynamic shovel, its settings the defaults, which stops when the queue's length is moved.
 
-It connects inside the node (`amqp:///vhost`): no socket between. Its clock runs from the call that makes it until
-`orders` holds everything.
+Its clock runs from the call that makes it until `orders` holds everything.
 """
 
 import time
@@ -18,8 +17,13 @@ NAME = "bench"
 
 
 def by_amqp(scene: Scene, count: int) -> Took:
-    """The AMQP 0.9.1 shovel, ack-mode on-confirm, prefetch 1000 (the defaults of both)."""
+    """The AMQP 0.9.1 shovel, ack-mode on-confirm, prefetch 1000 (the defaults of both), inside the node: no sockets."""
     return _move(scene, count, _ends(scene, "amqp091"))
+
+
+def by_tcp(scene: Scene, count: int) -> Took:
+    """The same by URIs that name the host, as between two brokers: over sockets, like every client."""
+    return _move(scene, count, _ends(scene, "amqp091", scene.url))
 
 
 def by_local(scene: Scene, count: int) -> Took:
@@ -32,11 +36,12 @@ def by_local(scene: Scene, count: int) -> Took:
     return _move(scene, count, _ends(scene, "local"))
 
 
-def _ends(scene: Scene, protocol: str) -> dict[str, Any]:
+def _ends(scene: Scene, protocol: str, uri: str | None = None) -> dict[str, Any]:
     """Source and destination. Queues that exist are taken as they are; 3.10 refuses a quorum queue's arguments here."""
     value: dict[str, Any] = {"src-delete-after": "queue-length", "ack-mode": "on-confirm"}
     for end, queue in (("src", "dead"), ("dest", "orders")):
-        value |= {f"{end}-protocol": protocol, f"{end}-uri": f"amqp:///{scene.vhost}", f"{end}-queue": queue}
+        value |= {f"{end}-protocol": protocol, f"{end}-queue": queue}
+        value[f"{end}-uri"] = uri or f"amqp:///{scene.vhost}"
     return value
 
 

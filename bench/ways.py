@@ -78,6 +78,7 @@ WAYS = (
         possible=lambda broker: _has_where(),
     ),
     Way(name="shovel", move=shovel.by_amqp, possible=_has_shovel),
+    Way(name="shovel-tcp", move=shovel.by_tcp, possible=_has_shovel),
     Way(
         name="local-shovel",
         move=shovel.by_local,
