@@ -71,7 +71,8 @@ def _end_of(queue: str, event: Event) -> None:
 
 
 def deliveries(link: Link, queue: str, number: int, other: Callable[[Event], None]) -> Iterator[Delivery]:
-    """At most `number` deliveries of the consumer; fewer when others took them. `other` hears every other event.
+    """At most `number` deliveries of the consumer; fewer when others took them. `other` hears every other event,
+    those that came together with a delivery before it: whoever takes that may fail, and a confirm comes only once.
 
     That others took them is told by quiet and an empty queue together. Quiet alone is not enough: a broker takes
     seconds over a header of thousands of nested tables. Its answer about the depth comes behind what it sent before.
@@ -81,11 +82,12 @@ def deliveries(link: Link, queue: str, number: int, other: Callable[[Event], Non
     while came < number:
         events = link.pump(0.1)
         for event in events:
+            if not isinstance(event, Delivery):
+                other(event)
+        for event in events:
             if isinstance(event, Delivery):
                 came += 1
                 yield event
-            else:
-                other(event)
         now = time.monotonic()
         if events:
             empty, since, asked = False, now, now

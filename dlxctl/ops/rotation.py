@@ -114,8 +114,10 @@ class Round:
             letter = Letter(delivery, self._shapes.shape_of(delivery.header))
             self.tally.judged += 1
             self._carry_out(letter, self._judge(letter))
+            self._mind_the_kept()
         self.link.cancel()
         self._settle()
+        self._mind_the_kept()
         return came == number
 
     def _carry_out(self, letter: Letter, verdict: Verdict) -> None:
@@ -142,6 +144,9 @@ class Round:
     def _keep(self, tag: int) -> None:
         self._kept.append(tag)
         self.tally.held += 1
+
+    def _mind_the_kept(self) -> None:
+        """Not while confirms are read: every one of them has to be heard."""
         if self._copies and len(self._kept) > MOST_KEPT:
             raise DlxctlError(
                 f"{len(self._kept):,} messages of {self.queue!r} cannot go to its tail, so the round stops here",
