@@ -155,7 +155,7 @@ class Carrier:
         if not isinstance(decision, Route):
             return self._stay(letter, decision)
         flagged = self.state.flagged(letter)
-        header = self._copy(letter, decision, flagged)
+        header = self._as_it_is(letter) if decision.parked else self._copy(letter, decision, flagged)
         if len(header) > LARGEST_HEADER:
             return self._stay(letter, Held(why=Hold.TOO_LARGE, detail="its headers would not fit one frame"))
         self._send(delivery, decision, header, flagged)
@@ -166,9 +166,10 @@ class Carrier:
         self.state.report.chord_members += of_chord
         self._allowance -= 1
 
+    def _as_it_is(self, letter: Letter) -> bytes:
+        return marked(letter, letter.delivery.header) if self.state.flagged(letter) else letter.delivery.header
+
     def _copy(self, letter: Letter, route: Route, flagged: bool) -> bytes:
-        if route.parked:
-            return marked(letter, letter.delivery.header) if flagged else letter.delivery.header
         return rewritten(letter, route.key, self.state.number + 1, flagged=flagged, options=self.state.order.rewrite)
 
     def _send(self, delivery: Delivery, route: Route | None, header: bytes, flagged: bool) -> Entry:
@@ -183,10 +184,9 @@ class Carrier:
         """Keep a message in its queue: unacknowledged, or by a copy at the tail. 1 when a copy went out."""
         full = len(self.window.kept) >= MOST_KEPT
         self._count(decision, letter.id, 1)
-        if (self._rotating or full) and self._may_rotate(letter):
+        header = self._as_it_is(letter)
+        if (self._rotating or full) and len(header) <= LARGEST_HEADER and self._may_rotate(letter):
             self.state.report.rotated += 1
-            header = letter.delivery.header
-            header = marked(letter, header) if self.state.flagged(letter) else header
             self._send(letter.delivery, None, header, False).stays = decision
             return 1
         if full:
