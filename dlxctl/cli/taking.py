@@ -25,7 +25,7 @@ from dlxctl.replay.selection import Selection
 from dlxctl.replay.taken import TakenReport, Taking
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-REFUSED = "  the parking queue refused them (full?)"
+REFUSED = "  the parking queue refused them (full?), or a header is too large with the mark of a possible duplicate"
 
 
 def taking_options(command: Command) -> Command:

@@ -38,7 +38,7 @@ _MAYBE_DUPLICATE = table.true_entry(names.MAYBE_DUPLICATE)
 @dataclass(slots=True, kw_only=True)
 class Tally:
     """Counts of messages. `copied`: stayed, by a copy at the tail; `held`: stayed unacknowledged; `refused`: of those
-    to be sent, what the target would not take, which stayed too."""
+    to be sent, what the target would not take or no frame would hold, which stayed too."""
 
     judged: int = 0
     copied: int = 0
@@ -49,14 +49,11 @@ class Tally:
 
 
 def marked(letter: Letter, header: bytes) -> bytes:
-    """The header of a copy, with the mark of a possible duplicate where it is not there and fits.
+    """The header of a copy, with the mark of a possible duplicate where it is not there; it may be too long then.
 
     A copy does not look redelivered any more, so only the mark tells a later run what an unfinished one may have done.
     """
-    if letter.field(names.MAYBE_DUPLICATE):
-        return header
-    longer = with_entries(header, _MAYBE_DUPLICATE)
-    return longer if len(longer) <= LARGEST_HEADER else header
+    return header if letter.field(names.MAYBE_DUPLICATE) else with_entries(header, _MAYBE_DUPLICATE)
 
 
 class Round:
@@ -122,15 +119,18 @@ class Round:
 
     def _carry_out(self, letter: Letter, verdict: Verdict) -> None:
         delivery = letter.delivery
-        if isinstance(verdict, Send):
-            self._publish(delivery, verdict.queue, self._marked(letter, verdict.header), verdict)
-        elif verdict is DROP:
+        send = verdict if isinstance(verdict, Send) else None
+        if verdict is DROP:
             self._done.append(delivery.tag)
             self.tally.dropped += 1
-        elif self._copies and may_be_copied(letter, self._user):
-            self._publish(delivery, self.queue, self._marked(letter, delivery.header), None)
-        else:
-            self._keep(delivery.tag)
+            return
+        header = self._marked(letter, send.header if send else delivery.header)
+        fits = len(header) <= LARGEST_HEADER
+        if fits and (send or (self._copies and may_be_copied(letter, self._user))):
+            self._publish(delivery, send.queue if send else self.queue, header, send)
+            return
+        self.tally.refused += send is not None
+        self._keep(delivery.tag)
 
     def _marked(self, letter: Letter, header: bytes) -> bytes:
         return marked(letter, header) if self._suspect and letter.delivery.redelivered else header

@@ -4,11 +4,14 @@ from collections import deque
 
 import pytest
 
+from dlxctl.broker.link import LARGEST_HEADER
 from dlxctl.broker.memory_link import StoredMessage
 from dlxctl.model import headers as names
 from dlxctl.ops.replay import Patience, replay
+from dlxctl.ops.rotation import Round
 from dlxctl.replay.order import ReplayOrder
 from dlxctl.replay.rewrite import RewriteOptions
+from dlxctl.replay.verdict import STAY, Send
 from tests import amqp_values as amqp
 from tests.contract.test_replay_staying import Watching
 from tests.links import MemoryWorld, message
@@ -38,3 +41,26 @@ def test_what_replay_parks_after_a_killed_run_is_marked(world: MemoryWorld) -> N
     report = replay(lambda: (link, world.guard(link)), ORDER, {"run": "r1"}, Watching(), Patience())
     assert report.parked == 1
     assert MARK in world.broker.queues["parked"][0].header
+
+
+@pytest.mark.parametrize("sends", [False, True])
+def test_what_has_no_room_for_the_mark_stays(world: MemoryWorld, sends: bool) -> None:
+    """A copy without it would hide for ever that there may be another one; the original tells, as long as it stays."""
+    room = LARGEST_HEADER - len(message("large")[0]) - len(amqp.entry(b"x", amqp.string("")))
+    redelivered(world, *message("large", amqp.entry(b"x", amqp.string("x" * room))))
+    (large,) = world.broker.queues["dead"]
+    assert len(large.header) == LARGEST_HEADER
+    link = world.broker.link()
+    verdict = Send("parked", large.header) if sends else STAY
+    tally = Round(link, "dead", lambda _: verdict, copies=True, user="guest", suspect=True).go(1)
+    assert (tally.sent, tally.copied, tally.held, tally.refused) == (0, 0, 1, sends)
+    assert list(world.broker.queues["dead"]) == [large]
+    assert large.redelivered
+
+
+def test_what_would_not_fit_a_frame_is_not_sent(world: MemoryWorld) -> None:
+    """The broker would end the connection over it."""
+    redelivered(world, *message("edited"))
+    verdict = Send("parked", b"x" * (LARGEST_HEADER + 1))
+    tally = Round(world.broker.link(), "dead", lambda _: verdict, copies=False, user="guest").go(1)
+    assert (tally.sent, tally.refused, len(world.broker.queues["dead"])) == (0, 1, 1)
