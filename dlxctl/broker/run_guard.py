@@ -71,16 +71,29 @@ class BrokerGuard:
                 self._connection.channel().queue_delete(mark_name(self._queue))
 
     def _mark(self, channel: Any, body: bytes) -> bool:
+        """Leave the mark in place of those that are there; whether an earlier run left one.
+
+        That the queue stands tells: what is in it may be out, with a run that was refused and reads who holds the lock.
+        """
         name = mark_name(self._queue)
+        stood = self._stands(name)
         declared = channel.queue_declare(name, durable=True, arguments={"x-queue-type": "classic"})
         channel.confirm_delivery()
         channel.basic_publish("", name, body, BasicProperties(delivery_mode=PERSISTENT), mandatory=True)
-        earlier = int(declared.method.message_count)
-        for _ in range(earlier):
+        for _ in range(int(declared.method.message_count)):
             found, _, _ = channel.basic_get(name)
             if found is not None:
                 channel.basic_ack(found.delivery_tag)
-        return earlier > 0
+        return stood
+
+    def _stands(self, name: str) -> bool:
+        try:
+            self._connection.channel().queue_declare(name, passive=True)
+        except pika_errors.ChannelClosedByBroker as error:
+            if error.reply_code != 404:
+                raise
+            return False
+        return True
 
     def _locked(self, queue: str) -> Locked:
         mark = self._holder(queue)

@@ -1,0 +1,37 @@
+"""The contract of the guard of a run: a run that did not end is known to the next one, whoever looks meanwhile."""
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from dlxctl.broker.run_guard import mark_name
+from dlxctl.errors import Locked
+from tests.links import RabbitWorld, World
+
+once_free = Retrying(
+    retry=retry_if_exception_type(Locked), wait=wait_fixed(0.05), stop=stop_after_delay(30), reraise=True
+)  # a broker takes a moment to mind a lost connection
+
+
+def test_a_run_that_did_not_end_is_known_to_the_next_alone(world: World) -> None:
+    """The mark stays when a run dies or says that something is in doubt, and goes with one that settled all."""
+    known = []
+    for settled in (None, False, True, True):
+        link = world.link()
+        guard = world.guard(link)
+        known.append(once_free(guard.begin, "dead", {"run": "r"}))
+        if settled is None:
+            link.abort()
+            continue
+        guard.end(settled=settled)
+        link.close()
+    assert known == [False, True, True, False]
+
+
+def test_a_mark_that_somebody_reads_in_that_moment_counts(world: World) -> None:
+    """A run that is refused takes the mark for a moment, to say who holds the lock."""
+    first, reader, second = world.link(), world.link(), world.link()
+    world.guard(first).begin("dead", {"run": "one that dies"})
+    first.abort()
+    if isinstance(world, RabbitWorld):
+        found, _, _ = reader.connection.channel().basic_get(mark_name("dead"))  # type: ignore[attr-defined]
+        assert found is not None
+    assert once_free(world.guard(second).begin, "dead", {"run": "next"})
