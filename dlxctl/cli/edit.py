@@ -16,7 +16,7 @@ from dlxctl.model.layout import Layout
 from dlxctl.ops.archive import writing
 from dlxctl.ops.look_around import Wanted, seeing
 from dlxctl.ops.run_identity import new_run_id
-from dlxctl.ops.situation import Situation
+from dlxctl.ops.situation import Situation, refuse_dropping
 from dlxctl.render.escape import printable_lines, shell_word
 from dlxctl.replay.archived import Head, identity
 from dlxctl.replay.edited import Copy, Draft, body_from, copy_of, draft_of
@@ -53,6 +53,7 @@ def command(
     desk = _Desk(access, layout, queue, frozenset(allowed), new_run_id())
     letter = desk.find(identifier)
     target = to or _origin(letter, desk.found)
+    refuse_dropping(target, desk.found.around)
     draft = draft_of(letter)
     if draft.trouble:
         raise UsageError(

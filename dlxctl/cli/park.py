@@ -10,7 +10,7 @@ from dlxctl.cli.options import connection_options, format_option
 from dlxctl.cli.selection import selection_options
 from dlxctl.cli.taking import agreed, carried_out, nothing, shown, taking_options, task_of
 from dlxctl.errors import UsageError
-from dlxctl.ops.situation import Situation
+from dlxctl.ops.situation import Situation, refuse_dropping
 from dlxctl.ops.takers import Parker
 from dlxctl.replay.taken import Taking
 
@@ -46,6 +46,7 @@ def command(
         parking = to or found.around.parking
         if not parking or parking == queue:
             raise UsageError(f"{queue!r} has no parking queue", remedy="Name one: --to QUEUE.")
+        refuse_dropping(parking, found.around)
         return Parker(
             chooses=task.chooses(found), most=limit, parking=parking, note=note, user=task.access.amqp[0].user
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dlxctl.cli.dead_letters import linked
+from dlxctl.cli.dead_letters import layout_of, linked, survey
 from dlxctl.cli.options import connection_options, format_option
 from dlxctl.cli.selection import selection_options
 from dlxctl.cli.signals import graceful
@@ -13,6 +13,7 @@ from dlxctl.cli.taking import Task, agreed, noted, nothing, shown, task_of
 from dlxctl.cli.talk import remark
 from dlxctl.ops.archive import Contents, reading
 from dlxctl.ops.restore import Restored, rehearse, restore
+from dlxctl.ops.situation import refuse_dropping
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.origin import OriginRules
 from dlxctl.replay.taken import TakenReport, Taking
@@ -52,11 +53,11 @@ def command(
         report = TakenReport(
             command=task.command, run_id=task.run_id, queue=task.queue, file=task.file, dry_run=dry_run
         )
-        _restored(task, contents, report)
+        _restored(task, contents, report, file)
     return shown(report, output_format)
 
 
-def _restored(task: Task, contents: Contents, report: TakenReport) -> None:
+def _restored(task: Task, contents: Contents, report: TakenReport, topology: Path | None) -> None:
     user, rules = task.access.amqp[0].user, OriginRules()
 
     def chooses(letter: Letter) -> bool:
@@ -67,6 +68,7 @@ def _restored(task: Task, contents: Contents, report: TakenReport) -> None:
         return
     with linked(task.access, f"restore {task.queue}") as link, graceful() as stop:
         link.depth(task.queue)  # a queue that is missing is known before anything is noted
+        refuse_dropping(task.queue, survey(task.access, task.queue, layout_of(topology)).around)
         with noted(task, report, 0):
             done = restore(link, task.queue, contents.messages, chooses, user, lambda: stop.asked)
             report.interrupted = stop.asked

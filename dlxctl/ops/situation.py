@@ -60,3 +60,13 @@ def refuse_danger(queue: str, around: Surroundings, allowed: frozenset[str], ver
         why=why,
         remedy=f"{remedy} To go on all the same: --allow {LIMIT_HAZARD}.",
     )
+
+
+def refuse_dropping(target: str, around: Surroundings) -> None:
+    """Raise RefusedForSafety when `target` would let go of older messages for those that are sent to it."""
+    if target in around.dropping:
+        raise RefusedForSafety(
+            f"queue {target!r} could drop messages for those that it gets",
+            why="its length is bounded, and when it is full it drops its oldest message to take another (drop-head)",
+            remedy="Nothing was sent. Take its maximum length off, or let it refuse instead: overflow reject-publish.",
+        )

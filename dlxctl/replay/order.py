@@ -88,6 +88,8 @@ def decide(letter: Letter, order: ReplayOrder) -> Decision:
     if order.chosen is not None and not order.chosen.matches(letter, order.rules):
         return LEFT
     if letter.replays >= order.max_replays:
+        if order.parking in order.dropping:
+            return Held(why=Hold.DROPS, detail=order.parking)
         if order.parking and may_be_copied(letter, order.rewrite.user):
             return Route("", order.parking, parked=True)
         return Held(why=Hold.TOO_MANY_REPLAYS, detail=f"{letter.replays} times")

@@ -120,6 +120,26 @@ def test_what_a_copy_would_change_is_not_taken(reach: Access, dlxctl: Dlxctl) ->
     assert [body for _, body in contents(reach)] == [failed(2, "x")[1]]
 
 
+def test_nothing_is_sent_where_older_messages_would_go_for_it(reach: Access, dlxctl: Dlxctl) -> None:
+    """A queue that drops its head is refused (5) by park, edit and restore, and keeps what it has."""
+    declare(reach, "classic", "orders")
+    connection = open_connection(reach, purpose="test")
+    connection.channel().queue_declare("parked", durable=True, arguments={"x-max-length": 2})
+    connection.close()
+    put(reach, failed(8, "older"), failed(9, "older"), queue="parked")
+    put(reach, failed(1, "x"))
+    assert dlxctl("export", "-q", "dead", "-o", "dead.jsonl").returncode == 0
+    for arguments in (
+        ("park", "-q", "dead", "--to", "parked", "--yes"),
+        ("edit", "-q", "dead", "--id", "id-1", "--to", "parked", "--yes"),
+        ("restore", "dead.jsonl", "-q", "parked", "--yes"),
+    ):
+        done = dlxctl(*arguments, EDITOR="sed -i s/1/2/", VISUAL="sed -i s/1/2/")
+        assert (done.returncode, "drop-head" in done.stderr) == (5, True), done.stderr
+    assert [body for _, body in contents(reach, "parked")] == [failed(8, "older")[1], failed(9, "older")[1]]
+    assert len(contents(reach)) == 1
+
+
 def test_the_journal_knows_what_was_taken(reach: Access, dlxctl: Dlxctl) -> None:
     """`dlxctl runs` lists an export and a discard beside replays."""
     declare(reach, "classic", "orders")

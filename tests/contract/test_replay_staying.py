@@ -203,6 +203,15 @@ def test_what_would_be_another_message_in_the_parking_queue_stays(world: World) 
     assert not bodies(world, "elsewhere")
 
 
+def test_what_was_replayed_too_often_is_held_where_parking_would_drop_others(world: World) -> None:
+    """A parking queue that drops its head loses a message for each that it takes."""
+    worn = message("worn", amqp.entry(b"dlxctl-replays", amqp.integer(5)), _death(1))
+    prepared(world, worn, queues=("orders", "default", "parked"))
+    report = run(world, replace(ORDER, parking="parked", dropping=frozenset({"parked"})))
+    assert (report.parked, report.held_total, int(report.exit_code)) == (0, 1, 4)
+    assert len(drained(world.link(), "dead")) == 1
+
+
 @pytest.mark.parametrize("rotates", [False, True])
 def test_what_is_kept_too_long_is_given_back_and_taken_again(world: World, rotates: bool) -> None:
     """A consumer_timeout must not meet it; where the tail is not safe it is kept anew, and nothing is counted twice."""
