@@ -11,9 +11,11 @@ from dlxctl.cli.selection import selection_options
 from dlxctl.cli.signals import graceful
 from dlxctl.cli.taking import Task, agreed, noted, nothing, shown, task_of
 from dlxctl.cli.talk import remark
+from dlxctl.errors import BrokerRefused, BrokerUnavailable
 from dlxctl.ops.archive import Contents, reading
 from dlxctl.ops.restore import Restored, rehearse, restore
 from dlxctl.ops.situation import refuse_dropping
+from dlxctl.render.taken import once_each
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.origin import OriginRules
 from dlxctl.replay.taken import TakenReport, Taking
@@ -66,11 +68,16 @@ def _restored(task: Task, contents: Contents, report: TakenReport, topology: Pat
     if task.dry_run:
         _told(contents, rehearse(contents.messages, chooses, user), report)
         return
-    with linked(task.access, f"restore {task.queue}") as link, graceful() as stop:
+    again = once_each(task.queue, task.file)
+    with linked(task.access, f"restore {task.queue}") as link, graceful(again) as stop:
         link.depth(task.queue)  # a queue that is missing is known before anything is noted
         refuse_dropping(task.queue, survey(task.access, task.queue, layout_of(topology)).around)
         with noted(task, report, 0):
-            done = restore(link, task.queue, contents.messages, chooses, user, lambda: stop.asked)
+            try:
+                done = restore(link, task.queue, contents.messages, chooses, user, lambda: stop.asked)
+            except (BrokerUnavailable, BrokerRefused) as error:
+                error.remedy = again
+                raise
             report.interrupted = stop.asked
             _told(contents, done, report)
 

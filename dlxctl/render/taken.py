@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dlxctl.render.escape import shell_word
 from dlxctl.render.tables import count
 from dlxctl.replay.taken import VERBS, TakenReport, Taking
 
@@ -20,8 +21,22 @@ def taken_text(report: TakenReport) -> str:
     if report.copied:
         lines.append(f"{count(report.copied, 'message')} that stay went to the tail of the queue, in their order.")
     if report.interrupted:
-        lines.append("Interrupted; nothing is lost and nothing is in doubt. To go on, run the same command again.")
+        lines.append(f"Interrupted; nothing is lost and nothing is in doubt. {_to_go_on(report)}")
     return "\n".join(lines)
+
+
+def _to_go_on(report: TakenReport) -> str:
+    if report.command is Taking.RESTORE:
+        return once_each(report.queue, report.file)
+    if report.command is Taking.EXPORT:
+        return f"The archive {report.file!r} ends there; for all of them, export to another file."
+    return "To go on, run the same command again."
+
+
+def once_each(queue: str, file: str) -> str:
+    """How to restore an archive after a run that did not restore all of it."""
+    first = f"dlxctl discard --queue {shell_word(queue)} --archived {shell_word(file)}"
+    return f"Restored again as it is, what is back already would be there twice: first {first}, then restore again."
 
 
 def taken_json(report: TakenReport) -> dict[str, Any]:

@@ -48,6 +48,19 @@ def test_what_was_exported_and_discarded_is_restored_byte_for_byte(
     assert plain(contents(reach)) == plain(sent)
 
 
+def test_what_a_restore_put_back_before_it_ended_is_not_there_twice(reach: Access, dlxctl: Dlxctl) -> None:
+    """Discarded by the same archive first, as an interrupted one says; others are not touched."""
+    declare(reach, "quorum", "orders")
+    put(reach, *[failed(n, "x") for n in range(4)])
+    assert dlxctl("export", "-q", "dead", "-o", "four.jsonl").returncode == 0
+    contents(reach)
+    put(reach, failed(9, "x"))
+    assert dlxctl("restore", "four.jsonl", "--id", "id-0", "--id", "id-1", "--yes").returncode == 0
+    assert dlxctl("discard", "-q", "dead", "--archived", "four.jsonl", "--yes").returncode == 4
+    assert dlxctl("restore", "four.jsonl", "--yes").returncode == 0
+    assert sorted(body for _, body in contents(reach)) == sorted(failed(n, "x")[1] for n in (0, 1, 2, 3, 9))
+
+
 def test_only_what_an_archive_holds_is_discarded_and_as_often(reach: Access, dlxctl: Dlxctl) -> None:
     """What came later stays, also a twin to the byte; chosen ones that stay are exit 4."""
     declare(reach, "quorum", "orders")
