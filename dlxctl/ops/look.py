@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from dlxctl.broker.link import Link
-from dlxctl.errors import DlxctlError
+from dlxctl.errors import BrokerUnavailable, DlxctlError
 from dlxctl.replay.letter import Letter
 from dlxctl.wire.intake import Cancelled, Delivery, Event
 
@@ -18,8 +18,14 @@ PATIENCE_S = 15.0
 """How long to wait for a queue that has messages and sends none."""
 
 
+class HandsOutNone(BrokerUnavailable):
+    """A queue has messages and sends none of them."""
+
+
 def letters(link: Link, queue: str, most: int = MOST_UNACKNOWLEDGED) -> Iterator[Letter]:
     """At most `most` letters from the head of `queue`; all of them are back in it when the iteration has ended.
+
+    Fewer when others took them, or the queue hands out none.
 
     Raises NotFound, BrokerRefused, BrokerUnavailable.
     """
@@ -32,6 +38,8 @@ def letters(link: Link, queue: str, most: int = MOST_UNACKNOWLEDGED) -> Iterator
         for delivery in deliveries(link, queue, expected, lambda event: _end_of(queue, event)):
             tags.append(delivery.tag)
             yield Letter(delivery)
+    except HandsOutNone:
+        return
     finally:
         return_in_order(link, queue, tags, expected)
 
@@ -76,6 +84,7 @@ def deliveries(link: Link, queue: str, number: int, other: Callable[[Event], Non
 
     That others took them is told by quiet and an empty queue together. Quiet alone is not enough: a broker takes
     seconds over a header of thousands of nested tables. Its answer about the depth comes behind what it sent before.
+    Raises HandsOutNone when the queue was not empty for PATIENCE_S and nothing came.
     """
     came, empty, since = 0, False, time.monotonic()
     asked = since
@@ -91,7 +100,13 @@ def deliveries(link: Link, queue: str, number: int, other: Callable[[Event], Non
         now = time.monotonic()
         if events:
             empty, since, asked = False, now, now
-        elif empty or now - since > PATIENCE_S:
+        elif empty:
             return
+        elif now - since > PATIENCE_S:
+            raise HandsOutNone(
+                f"queue {queue!r} hands out no more, and is not empty",
+                why=f"nothing came for {PATIENCE_S:g} s; another consumer may be its single active consumer",
+                remedy="Stop that consumer, or look at the broker's log; then run the same command again.",
+            )
         elif now - asked > QUIET_S:
             empty, asked = link.depth(queue) == 0, time.monotonic()
