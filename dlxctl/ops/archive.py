@@ -75,10 +75,20 @@ def writing(path: Path, head: Head) -> Iterator[Archive]:
                 yield archive
             file.flush()
             os.fsync(file.fileno())
+        _keep_name(path)
     except OSError as error:
         raise DlxctlError(
             f"writing {str(path)!r} failed", why=error.strerror or str(error), remedy="Nothing left its queue."
         ) from None
+
+
+def _keep_name(path: Path) -> None:
+    """A new file is on the disk only once its directory is (fsync(2))."""
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 @contextmanager
