@@ -72,9 +72,9 @@ class Round:
         self._kept: list[int] = []
         self._pending: dict[int, tuple[int, Send | None]] = {}
         self._done: list[int] = []
-        self._missing = ""
+        self._missing, self._returned = "", 0
         self.settled = True
-        """Whether nothing is in doubt: every copy that went out is confirmed, and its original acknowledged."""
+        """Whether nothing is in doubt: every copy that a queue took is confirmed, and its original acknowledged."""
         self._octets = 0
 
     def go(self, goal: int, stopping: Callable[[], bool] = lambda: False) -> Tally:
@@ -169,7 +169,7 @@ class Round:
             self.link.ack(tag, multiple=False)
         self._done = []
         self.link.settle()
-        self.settled = True
+        self.settled = self._returned == 0  # else a queue came meanwhile and took copies whose originals stay
         if self._missing:
             missing, self._missing = self._missing, ""
             raise _gone(missing)
@@ -180,6 +180,7 @@ class Round:
                 self._confirmed(event)
             case Returned():
                 self._missing = event.routing_key.decode("utf-8", "backslashreplace")  # its confirm follows
+                self._returned += 1
             case Cancelled():
                 raise _gone(self.queue)
             case Delivery():
@@ -191,7 +192,9 @@ class Round:
             tag, send = self._pending.pop(sequence, (None, None))
             if tag is None:
                 continue
-            if not confirm.ok or self._missing == (send.queue if send else self.queue):
+            missing = self._missing == (send.queue if send else self.queue)
+            self._returned -= missing
+            if not confirm.ok or missing:
                 self.tally.refused += send is not None
                 self._keep(tag)
                 continue

@@ -1,17 +1,23 @@
 """What may be there twice says so, wherever its copy went: to parking, to the tail of its queue."""
 
 from collections import deque
+from typing import Any
 
 import pytest
 
 from dlxctl.broker.link import LARGEST_HEADER
-from dlxctl.broker.memory_link import StoredMessage
+from dlxctl.broker.memory_link import MemoryLink, StoredMessage
+from dlxctl.errors import NotFound
 from dlxctl.model import headers as names
+from dlxctl.ops.look_around import Wanted, look
 from dlxctl.ops.replay import Patience, replay
 from dlxctl.ops.rotation import Round
+from dlxctl.ops.situation import Situation
+from dlxctl.replay.letter import Letter
 from dlxctl.replay.order import ReplayOrder
 from dlxctl.replay.rewrite import RewriteOptions
-from dlxctl.replay.verdict import STAY, Send
+from dlxctl.replay.surroundings import Surroundings
+from dlxctl.replay.verdict import STAY, Send, Verdict
 from tests import amqp_values as amqp
 from tests.contract.test_replay_staying import Watching
 from tests.links import MemoryWorld, message
@@ -64,3 +70,32 @@ def test_what_would_not_fit_a_frame_is_not_sent(world: MemoryWorld) -> None:
     verdict = Send("parked", b"x" * (LARGEST_HEADER + 1))
     tally = Round(world.broker.link(), "dead", lambda _: verdict, copies=False, user="guest").go(1)
     assert (tally.sent, tally.refused, len(world.broker.queues["dead"])) == (0, 1, 1)
+
+
+def test_a_target_that_comes_in_the_middle_leaves_the_mark(world: MemoryWorld) -> None:
+    """The first copies came back and later ones arrived, whose originals are given back as well: they are in doubt."""
+    dead, marks = world.broker.queues["dead"], dict[str, Any]()
+    dead.extend(StoredMessage(*message(str(n))) for n in range(20))
+    world.marks = marks
+
+    def judge(letter: Letter) -> Verdict:
+        return Send("late", letter.delivery.header)
+
+    class Link(MemoryLink):
+        """Between the first copies and the rest the queue is declared."""
+
+        def _route(self, sequence: int, exchange: bytes, message: StoredMessage) -> None:
+            super()._route(sequence, exchange, message)
+            if sequence == 5:
+                self._broker.queues["late"] = deque()
+
+    link = Link(world.broker)
+    wanted = Wanted(queue="dead", most=None, user="guest", takes=True)
+    safe = Situation(around=Surroundings(may_rotate=True, limit_known=True))
+    with pytest.raises(NotFound, match="late"):
+        look(link, world.guard(link), {"run": "r"}, wanted, safe, judge, lambda *_: None, lambda: False)
+    link.close()
+    late = [stored.body for stored in world.broker.queues["late"]]
+    assert len(dead) == 20
+    assert late
+    assert "dead" in marks
