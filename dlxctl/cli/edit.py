@@ -15,6 +15,7 @@ from dlxctl.errors import DlxctlError, ExitCode, NotFound, UsageError
 from dlxctl.model.layout import Layout
 from dlxctl.ops.archive import writing
 from dlxctl.ops.look_around import Wanted, seeing
+from dlxctl.ops.rotation import telling
 from dlxctl.ops.run_identity import new_run_id
 from dlxctl.ops.situation import Situation, refuse_dropping
 from dlxctl.render.escape import printable_lines, shell_word
@@ -128,7 +129,8 @@ class _Desk:
         """Write the original to a new archive. Raises UsageError, DlxctlError."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         with writing(path, Head(queue=self.queue, vhost=self.access.vhost, run=self.run_id, exported=now)) as archive:
-            archive.add(letter, row_of(letter, self.found.around.rules))
+            original = telling(letter) if self.found.suspect(self.queue) else letter
+            archive.add(original, row_of(letter, self.found.around.rules))
             archive.complete()
 
     def replace(self, letter: Letter, target: str, copy: Copy) -> None:

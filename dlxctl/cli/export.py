@@ -44,7 +44,8 @@ def command(
     with writing(output, head) as archive:
 
         def exporter(found: Situation) -> Exporter:
-            return Exporter(chooses=task.chooses(found), archive=archive, rules=found.around.rules)
+            rules, suspect = found.around.rules, found.suspect(queue)
+            return Exporter(chooses=task.chooses(found), archive=archive, rules=rules, suspect=suspect)
 
         report = carried_out(task, file, allowed, exporter)
         if not report.interrupted:

@@ -56,6 +56,14 @@ def marked(letter: Letter, header: bytes) -> bytes:
     return header if letter.field(names.MAYBE_DUPLICATE) else with_entries(header, _MAYBE_DUPLICATE)
 
 
+def telling(letter: Letter) -> Letter:
+    """For what outlives the queue, after a run that did not end: a redelivered letter, with the mark where it fits."""
+    if not letter.delivery.redelivered:
+        return letter
+    header = marked(letter, letter.delivery.header)
+    return Letter(letter.delivery._replace(header=header)) if len(header) <= LARGEST_HEADER else letter
+
+
 class Round:
     """One round on one link. `copies`: what stays goes to the tail; else it is held, and the goal is bounded.
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dlxctl.broker.admin import Reader
+from dlxctl.broker.run_guard import mark_name
 from dlxctl.errors import BrokerRefused, BrokerUnavailable, NotFound, RefusedForSafety
 from dlxctl.model.layout import Layout
 from dlxctl.replay.surroundings import Surroundings, surroundings
@@ -20,6 +21,10 @@ class Situation:
     around: Surroundings
     remarks: tuple[str, ...] = ()
     version: tuple[int, ...] | None = None
+
+    def suspect(self, queue: str) -> bool:
+        """Whether a run on `queue` has not ended, as far as anybody tells: its mark stands."""
+        return mark_name(queue) in (self.around.queues or ())
 
     @property
     def returning_counts(self) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from dlxctl.broker.link import LARGEST_HEADER
 from dlxctl.model import headers as names
 from dlxctl.ops.archive import Archive
+from dlxctl.ops.rotation import telling
 from dlxctl.replay.archived import identity
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.origin import OriginRules
@@ -59,13 +60,14 @@ class Taker(ABC):
 
 @dataclass(slots=True, kw_only=True)
 class Exporter(Taker):
-    """Writes each into an archive and leaves it where it is."""
+    """Writes each into an archive and leaves it where it is. `suspect`: a run on the queue did not end."""
 
     archive: Archive
     rules: OriginRules
+    suspect: bool = False
 
     def take(self, letter: Letter) -> Verdict | None:
-        self.archive.add(letter, row_of(letter, self.rules))
+        self.archive.add(telling(letter) if self.suspect else letter, row_of(letter, self.rules))
         return STAY
 
 

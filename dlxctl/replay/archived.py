@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from dlxctl.model import headers as names
 from dlxctl.replay.letter import Letter
 from dlxctl.replay.summary import Row
 from dlxctl.wire import content, frames, table
@@ -19,6 +20,8 @@ from dlxctl.wire.intake import Delivery
 FORMAT = 1
 COUNTERS = frozenset({b"x-delivery-count", b"x-acquired-count"})
 """Headers that the broker changes each time it hands a message out: no part of what the message is."""
+_BESIDE = COUNTERS | {names.MAYBE_DUPLICATE.encode()}
+"""The mark is none either: a look writes it on a copy of the message that is in an archive without it."""
 READABLE = ("id", "task", "origin", "reason", "exception", "died_at", "group")
 _GIVING_CHANNEL, _FRAME_MAX = 1, 131_072
 
@@ -50,7 +53,8 @@ class Archived:
 
 
 def identity(header: bytes, body_frames: bytes) -> bytes:
-    """16 octets that tell a message by its bytes, without the broker's counters; `body_frames` as a Delivery has it."""
+    """16 octets that tell a message by its bytes, without the broker's counters and the mark of a possible duplicate;
+    `body_frames` as a Delivery has it."""
     state = hashlib.blake2b(digest_size=16)
     for part in (*_parts(header), frames.body_of(body_frames)):
         state.update(len(part).to_bytes(8, "big"))
@@ -67,7 +71,7 @@ def _parts(header: bytes) -> list[bytes]:
         return [header]
     parts = [name.encode() + header[start:end] for name, (start, end) in where.spans.items() if name != "headers"]
     fields = table.walk(header, where.table, where.table_end)
-    return parts + sorted(header[field.start : field.end] for field in fields if field.key not in COUNTERS)
+    return parts + sorted(header[field.start : field.end] for field in fields if field.key not in _BESIDE)
 
 
 def head_line(head: Head) -> bytes:
