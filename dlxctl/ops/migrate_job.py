@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from dlxctl.broker.admin import Admin
+from dlxctl.broker.run_guard import mark_name
 from dlxctl.errors import BrokerUnavailable, RefusedForSafety
 from dlxctl.model.diagnostics import quoted
 from dlxctl.model.effective import setting
@@ -108,7 +109,8 @@ class Job:
                 admin.unbind(site.join)
             case Step.CUT_OVER:
                 assert site.queue is not None
-                self.messages.cut_over(site.queue, self.desired)
+                unfinished = view.observed.queue(mark_name(self.desired.name)) is not None
+                self.messages.cut_over(site.queue, self.desired, suspect=unfinished)
                 self._turn_back(view)
             case Step.DECLARE:
                 admin.declare_queue(self.desired)

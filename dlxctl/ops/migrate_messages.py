@@ -70,8 +70,10 @@ class Messages:
         """Whether this run made the temporary queue: then all that was set aside in it is known."""
         self._set_aside: Tally | None = None
 
-    def cut_over(self, old: Queue, new: Queue) -> None:
+    def cut_over(self, old: Queue, new: Queue, *, suspect: bool) -> None:
         """Set every message of `old` aside, wait until nobody holds any, delete it and declare `new`.
+
+        `suspect`: a replay of it did not end.
 
         Raises BrokerUnavailable when messages stay unacknowledged for longer than the patience.
         """
@@ -82,7 +84,7 @@ class Messages:
         )
         link = self._link()
         try:
-            mover = Mover(link, old.name, way, user=self._user)
+            mover = Mover(link, old.name, way, user=self._user, suspect=suspect)
             mover.start()
             self._drain(mover)
             self._swap(mover, link, old, new)

@@ -1,7 +1,8 @@
 """The mover of a migration: every message of one queue to another road, by publish, confirm, acknowledge.
 
-Unlike replay it decides nothing and strips nothing, `x-death` included: the message stays the same. It counts what it
-took and what the broker confirmed, and adds up a hash of each, so that the two can be compared in any order.
+Unlike replay it decides nothing and strips nothing, `x-death` included: the message stays the same, but for the mark of
+a possible duplicate where a replay did not end. It counts what it took and what the broker confirmed, and adds up a
+hash of each, so that the two can be compared in any order.
 """
 
 import time
@@ -11,8 +12,11 @@ from hashlib import blake2b
 
 from dlxctl.broker.link import Link
 from dlxctl.errors import BrokerRefused, NotFound
+from dlxctl.ops.rotation import telling
 from dlxctl.ops.silence import Silence
 from dlxctl.plan.migration_roads import Road
+from dlxctl.replay.archived import identity
+from dlxctl.replay.letter import Letter
 from dlxctl.replay.origin import Held, Hold
 from dlxctl.replay.window import Entry, Window
 from dlxctl.wire import content
@@ -45,9 +49,9 @@ class Tally:
 
 
 def hashed(road: Road, delivery: Delivery) -> int:
-    """Over exchange, routing key, content header and body frames."""
+    """Over exchange, routing key, and what tells the message: the broker puts a mark at another place of its header."""
     state = blake2b(digest_size=16)
-    for part in (*road, delivery.header, delivery.body):
+    for part in (*road, identity(delivery.header, delivery.body)):
         state.update(len(part).to_bytes(8, "big"))
         state.update(part)
     return int.from_bytes(state.digest(), "big")
@@ -62,10 +66,13 @@ class Way:
 
 
 class Mover:
-    """Moves what comes from `source` on one link. `user`: who may stand in a message's `user_id`, None for anybody."""
+    """Moves what comes from `source` on one link. `user`: who may stand in a message's `user_id`, None for anybody.
 
-    def __init__(self, link: Link, source: str, way: Way, *, user: str | None) -> None:
-        self.link, self.source, self.user = link, source, user
+    `suspect`: a replay of `source` did not end. What it held is redelivered, which a copy is not: it is marked instead.
+    """
+
+    def __init__(self, link: Link, source: str, way: Way, *, user: str | None, suspect: bool = False) -> None:
+        self.link, self.source, self.user, self._suspect = link, source, user, suspect
         self.taken, self.moved = Tally(), Tally()
         self.expiring = False
         self.ended = False
@@ -161,6 +168,8 @@ class Mover:
             if self._trouble:
                 return
         self.expiring = self.expiring or bool(flags & _EXPIRATION)
+        if self._suspect:
+            delivery = telling(Letter(delivery)).delivery
         value = hashed(self._way.came(delivery), delivery)
         exchange, key = self._way.goes(delivery)
         sequence = self.link.publish(exchange, key, delivery.header, delivery.body)

@@ -4,8 +4,10 @@ import time
 from pathlib import Path
 
 from dlxctl.broker.address import Access
+from dlxctl.broker.management import Management
 from dlxctl.broker.raw_link import RawLink
 from dlxctl.broker.run_guard import BrokerGuard
+from dlxctl.model.topology import Queue
 from tests.acceptance.test_edit import FIX
 from tests.acceptance.test_inspect import contents, failed, put
 from tests.acceptance.test_replay import declare
@@ -13,6 +15,13 @@ from tests.conftest import Dlxctl
 from tests.oracle import entries_of
 
 MARK = b"dlxctl-maybe-duplicate"
+FILE = """\
+version: 1
+topology: shop
+vhost: ${DLXCTL_VHOST:-/}
+dead_letter: {dead_letter: {}}
+queues: {orders: {dead_letter: dead_letter}}
+"""
 
 
 def killed_replay(reach: Access, queue: str) -> None:
@@ -48,3 +57,15 @@ def test_what_was_edited_is_marked_in_its_archive_too(reach: Access, dlxctl: Dlx
     assert dlxctl("restore", "kept.jsonl", "--yes").returncode == 0
     (original,), (copy,) = contents(reach), contents(reach, "orders")
     assert [MARK in entries_of(header) for header, _ in (original, copy)] == [True, True]
+
+
+def test_what_it_held_is_marked_when_its_queue_is_made_anew(reach: Access, dlxctl: Dlxctl, tmp_path: Path) -> None:
+    """What a migration moves does not look redelivered either; nothing else is marked, and its counts agree."""
+    (tmp_path / "topology.yaml").write_text(FILE)
+    Management(reach).declare_queue(Queue(name="dead_letter"))
+    put(reach, failed(1, "x"), failed(2, "x"), queue="dead_letter")
+    killed_replay(reach, "dead_letter")
+    done = dlxctl("apply", "--allow", "migrate", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert dlxctl("replay", "--queue", "dead_letter", "--yes").returncode == 0
+    assert [MARK in entries_of(header) for header, _ in contents(reach, "orders")] == [True, False]

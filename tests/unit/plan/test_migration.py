@@ -47,7 +47,7 @@ class AtOnce:
     def __init__(self, admin: Admin, queue: str) -> None:
         self.admin, self.scaffold = admin, Scaffold(queue=queue)
 
-    def cut_over(self, old: Queue, new: Queue) -> None:
+    def cut_over(self, old: Queue, new: Queue, *, suspect: bool) -> None:
         self.admin.delete_queue(new.name)
         self.admin.declare_queue(new)
 
