@@ -167,7 +167,7 @@ class Carrier:
         self._allowance -= 1
 
     def _as_it_is(self, letter: Letter) -> bytes:
-        return marked(letter, letter.delivery.header) if self.state.flagged(letter) else letter.delivery.header
+        return marked(letter.delivery.header) if self.state.flagged(letter) else letter.delivery.header
 
     def _copy(self, letter: Letter, route: Route, flagged: bool) -> bytes:
         return rewritten(letter, route.key, self.state.number + 1, flagged=flagged, options=self.state.order.rewrite)

@@ -19,7 +19,7 @@ from dlxctl.ops.look import MOST_UNACKNOWLEDGED, deliveries, return_in_order
 from dlxctl.ops.silence import Silence
 from dlxctl.replay.letter import Letter, shape_book
 from dlxctl.replay.verdict import DROP, STAY, Send, Verdict, may_be_copied, with_entries
-from dlxctl.wire import table
+from dlxctl.wire import content, table
 from dlxctl.wire.intake import Cancelled, Confirm, Delivery, Event, Returned
 
 BATCH = 400
@@ -48,19 +48,21 @@ class Tally:
     refused: int = 0
 
 
-def marked(letter: Letter, header: bytes) -> bytes:
+def marked(header: bytes) -> bytes:
     """The header of a copy, with the mark of a possible duplicate where it is not there; it may be too long then.
 
     A copy does not look redelivered any more, so only the mark tells a later run what an unfinished one may have done.
     """
-    return header if letter.field(names.MAYBE_DUPLICATE) else with_entries(header, _MAYBE_DUPLICATE)
+    where = content.read(header)
+    there, _ = table.find(header, where.table, where.table_end, frozenset({names.MAYBE_DUPLICATE.encode()}))
+    return header if there else with_entries(header, _MAYBE_DUPLICATE)
 
 
 def telling(letter: Letter) -> Letter:
     """For what outlives the queue, after a run that did not end: a redelivered letter, with the mark where it fits."""
     if not letter.delivery.redelivered:
         return letter
-    header = marked(letter, letter.delivery.header)
+    header = marked(letter.delivery.header)
     return Letter(letter.delivery._replace(header=header)) if len(header) <= LARGEST_HEADER else letter
 
 
@@ -141,7 +143,8 @@ class Round:
         self._keep(delivery.tag)
 
     def _marked(self, letter: Letter, header: bytes) -> bytes:
-        return marked(letter, header) if self._suspect and letter.delivery.redelivered else header
+        doubtful = self._suspect and letter.delivery.redelivered
+        return marked(header) if doubtful or letter.field(names.MAYBE_DUPLICATE) else header
 
     def _publish(self, delivery: Delivery, queue: str, header: bytes, send: Send | None) -> None:
         body = delivery.body if send is None or send.body is None else send.body

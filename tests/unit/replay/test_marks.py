@@ -18,6 +18,7 @@ from dlxctl.replay.order import ReplayOrder
 from dlxctl.replay.rewrite import RewriteOptions
 from dlxctl.replay.surroundings import Surroundings
 from dlxctl.replay.verdict import STAY, Send, Verdict
+from dlxctl.wire import table
 from tests import amqp_values as amqp
 from tests.contract.test_replay_staying import Watching
 from tests.links import MemoryWorld, message
@@ -99,3 +100,13 @@ def test_a_target_that_comes_in_the_middle_leaves_the_mark(world: MemoryWorld) -
     assert len(dead) == 20
     assert late
     assert "dead" in marks
+
+
+def test_what_is_sent_instead_of_a_marked_letter_is_marked(world: MemoryWorld) -> None:
+    """An edited copy is made of what the first look found; the second look may find that one marked by the first."""
+    plain, _ = message("found")
+    redelivered(world, *message("found", table.true_entry(names.MAYBE_DUPLICATE)))
+    world.broker.queues["dead"][0].redelivered = False
+    Round(world.broker.link(), "dead", lambda _: Send("parked", plain), copies=False, user="guest").go(1)
+    (sent,) = world.broker.queues["parked"]
+    assert sent.header.count(MARK) == 1
