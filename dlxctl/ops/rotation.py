@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from dlxctl.broker.link import LARGEST_HEADER, Link
 from dlxctl.errors import DlxctlError, NotFound
 from dlxctl.model import headers as names
-from dlxctl.ops.look import MOST_UNACKNOWLEDGED, deliveries, return_in_order
+from dlxctl.ops.look import MOST_UNACKNOWLEDGED, deliveries, return_in_order, wait_for_depth
 from dlxctl.ops.silence import Silence
 from dlxctl.replay.letter import Letter, shape_book
 from dlxctl.replay.verdict import DROP, STAY, Send, Verdict, may_be_copied, with_entries
@@ -96,8 +96,9 @@ class Round:
         if not self._copies:
             goal = min(goal, MOST_UNACKNOWLEDGED)
         try:
-            while self.tally.judged < goal and not stopping():
-                if not self._batch(min(self._size(), goal - self.tally.judged)):
+            while not stopping():
+                goal = self._within_reach(goal)
+                if self.tally.judged >= goal or not self._batch(min(self._size(), goal - self.tally.judged)):
                     break
         except BaseException:
             with suppress(DlxctlError):  # the first error tells more
@@ -105,6 +106,14 @@ class Round:
             raise
         self._leave()
         return self.tally
+
+    def _within_reach(self, goal: int) -> int:
+        """Less than `goal` when messages went by themselves, expired say: in their place would come our own copies."""
+        if not self._copies or self.tally.judged >= goal:
+            return goal
+        rest = goal - self.tally.judged
+        there = wait_for_depth(self.link, self.queue, self.tally.copied + rest) - self.tally.copied
+        return self.tally.judged + max(0, min(rest, there))
 
     def _size(self) -> int:
         if self.tally.judged < FIRST_BATCH:
