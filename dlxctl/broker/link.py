@@ -27,6 +27,9 @@ class Link(Protocol):
     def depth(self, queue: str) -> int:
         """Messages ready in `queue`, exact and now (passive declare)."""
 
+    def takers(self, queue: str) -> int:
+        """Consumers of `queue`, now; each may hold messages, which `depth` does not count."""
+
     def consume(self, queue: str, prefetch: int) -> None:
         """Take from `queue`, at most `prefetch` unacknowledged at a time."""
 

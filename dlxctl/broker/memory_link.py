@@ -31,6 +31,7 @@ class MemoryBroker:
     capacity: dict[str, int] = field(default_factory=dict)
     blocked: str | None = None
     arrivals: int = 0
+    links: list["MemoryLink"] = field(default_factory=list, repr=False, compare=False)
 
     def link(self) -> "MemoryLink":
         """A new channel."""
@@ -52,6 +53,7 @@ class MemoryLink:
         self._consuming = False
         self._before = 0
         self.alive = True
+        broker.links.append(self)
 
     @property
     def blocked(self) -> str | None:
@@ -61,6 +63,10 @@ class MemoryLink:
         if queue not in self._broker.queues:
             raise NotFound(f"reading queue {queue!r}: it does not exist", remedy="Check the name and the vhost.")
         return len(self._broker.queues[queue])
+
+    def takers(self, queue: str) -> int:
+        self.depth(queue)
+        return sum(link._consuming and link._queue == queue for link in self._broker.links)
 
     def consume(self, queue: str, prefetch: int) -> None:
         self.depth(queue)

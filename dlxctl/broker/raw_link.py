@@ -75,6 +75,10 @@ class RawLink:
         with self._asking(f"reading queue {queue!r}"):
             return int(self._taking.queue_declare(queue, passive=True).method.message_count)
 
+    def takers(self, queue: str) -> int:
+        with self._asking(f"reading queue {queue!r}"):
+            return int(self._taking.queue_declare(queue, passive=True).method.consumer_count)
+
     def consume(self, queue: str, prefetch: int) -> None:
         with self._asking(f"taking from queue {queue!r}"):
             self._taking.basic_qos(prefetch_count=prefetch)

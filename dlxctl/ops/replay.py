@@ -71,13 +71,15 @@ def replay(
     """
     link, guard = connect()
     try:
-        found = link.depth(order.queue)
+        shared, found = link.takers(order.queue) > 0, link.depth(order.queue)
         suspect = guard.begin(order.queue, holder)
     except DlxctlError:
         link.close()
         raise
     report = RunReport(run_id=order.rewrite.run_id, queue=order.queue, found=found)
-    state = RunState(order=order, report=report, prefetch=_prefetch(order), suspect=suspect, goal=found)
+    state = RunState(
+        order=order, report=report, prefetch=_prefetch(order), suspect=suspect, shared=shared, goal=found
+    )  # fmt: skip
     started = time.monotonic()
     _Life(state, connect, holder, watch, patience, returns).live(link, guard)
     report.seconds = time.monotonic() - started
@@ -192,8 +194,12 @@ class _Life:
         if carrier.link.blocked is not None:
             return  # nothing more can be said to this broker; the end of the connection gives everything back
         carrier.leave()
+        guard.end(settled=not self.report.unknown and (not self.state.in_doubt or self._saw_all(carrier.link)))
+
+    def _saw_all(self, link: Link) -> bool:
+        """Whether every message was met and none stayed: others who take from the queue may have held some."""
         complete = self.report.outcome is Outcome.COMPLETE and not self.report.held and not self.report.left
-        guard.end(settled=not self.report.unknown and (complete or not self.state.in_doubt))
+        return complete and not self.state.shared and not link.takers(self.state.order.queue)
 
     def _after(self, error: DlxctlError, carrier: Carrier) -> tuple[Link, RunGuard] | None:
         """A new link to go on with, or None when the run has to end here."""

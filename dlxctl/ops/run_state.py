@@ -20,16 +20,17 @@ _NO_EXCHANGE = re.compile(r"no exchange '(.*?)' in vhost")
 @dataclass(slots=True, kw_only=True)
 class RunState:
     """`goal`: how many messages this run is to look at. `suspect`: an earlier run did not end, so every redelivered
-    message may have been moved. `doubtful`: ids of messages whose copy was under way when this run lost a connection;
-    `nameless_doubt`: one of those had no id. `limit`: the most to move now, which a canary lowers for a while.
-    `careful`: one copy at a time, to find the one that the broker closes the channel over. `closed`: targets that
-    refused, and are not tried again in this run.
+    message may have been moved. `shared`: others took from the queue when it began. `doubtful`: ids of messages whose
+    copy was under way when this run lost a connection; `nameless_doubt`: one of those had no id.
+    `limit`: the most to move now, which a canary lowers for a while. `careful`: one copy at a time, to find the one
+    that the broker closes the channel over. `closed`: targets that refused, and are not tried again in this run.
     """
 
     order: ReplayOrder
     report: RunReport
     prefetch: Prefetch
     suspect: bool = False
+    shared: bool = False
     goal: int = 0
     limit: int | None = None
     number: int = 0

@@ -2,8 +2,12 @@
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from dlxctl.broker.link import Link
 from dlxctl.broker.run_guard import mark_name
 from dlxctl.errors import Locked
+from dlxctl.ops.look import return_in_order
+from dlxctl.wire.intake import Delivery
+from tests.contract.test_replay import dead_letter, prepared, replayed
 from tests.links import RabbitWorld, World
 
 once_free = Retrying(
@@ -35,3 +39,28 @@ def test_a_mark_that_somebody_reads_in_that_moment_counts(world: World) -> None:
         found, _, _ = reader.connection.channel().basic_get(mark_name("dead"))  # type: ignore[attr-defined]
         assert found is not None
     assert once_free(world.guard(second).begin, "dead", {"run": "next"})
+
+
+def test_what_somebody_held_while_a_run_completed_is_marked_by_the_next(world: World) -> None:
+    """A look that is open in a pager has the messages of the run that died; no replay could see them."""
+    prepared(world, *[dead_letter(str(n), "orders") for n in range(4)])
+    first, reader = world.link(), world.link()
+    world.guard(first).begin("dead", {"run": "one that dies"})
+    assert len(taken(first, 4)) == 4
+    first.abort()
+    held = taken(reader, 2)
+    report = once_free(replayed, world)
+    assert (report.moved_total, report.maybe_duplicates, int(report.exit_code)) == (2, 2, 0)
+    return_in_order(reader, "dead", [delivery.tag for delivery in held], 2)
+    report = replayed(world)
+    assert (report.moved_total, report.maybe_duplicates) == (2, 2)
+    last = world.link()
+    assert not world.guard(last).begin("dead", {"run": "after all were seen"})
+
+
+def taken(link: Link, number: int) -> list[Delivery]:
+    link.consume("dead", number)
+    found: list[Delivery] = []
+    while len(found) < number:
+        found += [event for event in link.pump(5) if isinstance(event, Delivery)]
+    return found
