@@ -21,6 +21,13 @@ PATIENCE_S = 15.0
 class HandsOutNone(BrokerUnavailable):
     """A queue has messages and sends none of them."""
 
+    def __init__(self, queue: str) -> None:
+        super().__init__(
+            f"queue {queue!r} hands out no more, and is not empty",
+            why=f"nothing came for {PATIENCE_S:g} s; another consumer may be its single active consumer",
+            remedy="Stop that consumer, or look at the broker's log; then run the same command again.",
+        )
+
 
 def letters(link: Link, queue: str, most: int = MOST_UNACKNOWLEDGED) -> Iterator[Letter]:
     """At most `most` letters from the head of `queue`; all of them are back in it when the iteration has ended.
@@ -103,10 +110,6 @@ def deliveries(link: Link, queue: str, number: int, other: Callable[[Event], Non
         elif empty:
             return
         elif now - since > PATIENCE_S:
-            raise HandsOutNone(
-                f"queue {queue!r} hands out no more, and is not empty",
-                why=f"nothing came for {PATIENCE_S:g} s; another consumer may be its single active consumer",
-                remedy="Stop that consumer, or look at the broker's log; then run the same command again.",
-            )
+            raise HandsOutNone(queue)
         elif now - asked > QUIET_S:
             empty, asked = link.depth(queue) == 0, time.monotonic()

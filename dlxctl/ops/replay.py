@@ -16,7 +16,7 @@ from dlxctl.broker.link import Link
 from dlxctl.broker.run_guard import RunGuard
 from dlxctl.errors import BrokerRefused, BrokerUnavailable, DlxctlError, Locked, NotFound
 from dlxctl.ops.carrier import WINDOW, Carrier
-from dlxctl.ops.look import QUIET_S
+from dlxctl.ops.look import PATIENCE_S, QUIET_S, HandsOutNone
 from dlxctl.ops.run_state import RunState
 from dlxctl.ops.silence import SILENT_S, Silence
 from dlxctl.replay.order import Canary, ReplayOrder
@@ -156,12 +156,15 @@ class _Life:
         """Whether fewer messages are left than there were at the start: another consumer, or their time was over.
 
         Quiet alone does not tell: a broker takes seconds over a header of thousands of nested tables. Its answer about
-        the depth comes behind what it sent before, so after an empty queue one more turn has to bring nothing.
+        the depth comes behind what it sent before, so after an empty queue one more turn has to bring nothing. Raises
+        HandsOutNone when the queue is not empty and nothing came for PATIENCE_S.
         """
         quiet_since = carrier.last_event
         if not carrier.idle or time.monotonic() - quiet_since < QUIET_S:
             return False
         if carrier.link.depth(self.state.order.queue) > 0:
+            if time.monotonic() - quiet_since > PATIENCE_S and not self.watch.stopping:
+                raise HandsOutNone(self.state.order.queue)
             return False
         carrier.turn(TURN_S, taking=True)
         return carrier.idle and carrier.last_event == quiet_since
