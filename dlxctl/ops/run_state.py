@@ -83,7 +83,7 @@ class RunState:
         report.held.clear()
         report.left = 0
         report.examined = report.moved_total + report.parked + report.rotated
-        self.goal = report.found + len(moved)
+        self.goal += len(moved)
 
     def learn(self, error: DlxctlError, under_way: Iterable[Entry]) -> bool:
         """What a channel error tells; False when it tells nothing new, so that trying again would not help."""
