@@ -88,6 +88,10 @@ class Carrier:
         report.remaining = return_in_order(self.link, self.state.order.queue, outstanding, least)
         report.arrived = max(0, report.remaining - least)
 
+    def lost(self) -> None:
+        """The link is gone and the run goes on over another."""
+        self.state.lost(self.window, self._kept.values())
+
     @property
     def may_move(self) -> int:
         """How many more copies may go out before the limit; those under way count until they prove otherwise."""
@@ -183,10 +187,9 @@ class Carrier:
     def _stay(self, letter: Letter, decision: Held | Left) -> int:
         """Keep a message in its queue: unacknowledged, or by a copy at the tail. 1 when a copy went out."""
         full = len(self.window.kept) >= MOST_KEPT
-        self._count(decision, letter.id, 1)
+        self.state.count(decision, letter.id, 1)
         header = self._as_it_is(letter)
         if (self._rotating or full) and len(header) <= LARGEST_HEADER and self._may_rotate(letter):
-            self.state.report.rotated += 1
             self._send(letter.delivery, None, header, False).stays = decision
             return 1
         if full:
@@ -215,16 +218,10 @@ class Carrier:
             self.link.give_back(tag)
             decision = self._kept.pop(tag, None)
             if decision is not None:
-                self._count(decision, "", -1)
+                self.state.count(decision, "", -1)
                 self.state.report.examined -= 1
             if isinstance(decision, Held) and decision.why in (Hold.REFUSED, Hold.NO_QUEUE):
                 self.state.closed[decision.detail] = decision
-
-    def _count(self, decision: Held | Left, identity: str, number: int) -> None:
-        if isinstance(decision, Held):
-            self.state.report.hold(decision, identity, number)
-        else:
-            self.state.report.left += number
 
     def _confirmed(self, confirm: Confirm) -> None:
         report = self.state.report
@@ -232,7 +229,7 @@ class Carrier:
             if entry.held is not None:
                 self._refused(entry, entry.held)
             elif entry.route is None:
-                continue
+                report.rotated += 1
             elif entry.route.parked:
                 report.parked += 1
             else:
@@ -241,12 +238,11 @@ class Carrier:
 
     def _refused(self, entry: Entry, held: Held) -> None:
         if entry.route is None:  # its queue is full or gone: the original stays, and is counted already
-            self.state.report.rotated -= 1
             self._keep(entry.tag, entry.stays)
             return
         decision = Held(why=held.why, detail=held.detail or entry.route.label)
         self._keep(entry.tag, decision)
-        self._count(decision, Letter(Delivery(entry.tag, False, b"", b"", entry.header, b"")).id, 1)
+        self.state.count(decision, Letter(Delivery(entry.tag, False, b"", b"", entry.header, b"")).id, 1)
 
     def _returned(self, returned: Returned) -> None:
         number = number_of(returned.header, self.state.order.rewrite.run_id)

@@ -206,7 +206,6 @@ class _Life:
 
     def _after(self, error: DlxctlError, carrier: Carrier) -> tuple[Link, RunGuard] | None:
         """A new link to go on with, or None when the run has to end here."""
-        self.state.lost(carrier.window)
         under_way, _ = carrier.window.unsettled()
         may_help = isinstance(error, BrokerUnavailable) and carrier.link.blocked is None
         carrier.link.abort()  # before a new one: the lock is this connection's
@@ -215,7 +214,9 @@ class _Life:
         if may_help and not self.watch.stopping and self._fruitful():
             self.watch.remark(f"{error.what} ({error.why}); connecting again" if error.why else error.what)
             try:
-                return self._again()
+                again = self._again()
+                carrier.lost()
+                return again
             except DlxctlError as last:
                 error = last
         self.report.outcome = Outcome.UNAVAILABLE if isinstance(error, BrokerUnavailable) else Outcome.FAILED

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from dlxctl.errors import DlxctlError
 from dlxctl.replay.letter import Letter
-from dlxctl.replay.order import ReplayOrder, Route
+from dlxctl.replay.order import Left, ReplayOrder, Route
 from dlxctl.replay.origin import Held, Hold
 from dlxctl.replay.prefetch import Prefetch
 from dlxctl.replay.report import RunReport
@@ -72,16 +72,25 @@ class RunState:
             return Held(why=Hold.REFUSED, detail=route.label)
         return None
 
-    def lost(self, window: Window) -> None:
-        """A connection ended: what was outstanding is in the queue again, and some copies may have arrived."""
+    def count(self, decision: Held | Left, identity: str, number: int) -> None:
+        """Count a message that stays; a negative number takes some off again."""
+        if isinstance(decision, Held):
+            self.report.hold(decision, identity, number)
+        else:
+            self.report.left += number
+
+    def lost(self, window: Window, kept: Iterable[Held | Left]) -> None:
+        """A connection ended, and the run goes on: what was outstanding is in the queue again, `kept` as well, and some
+        copies may have arrived. What went to the tail for certain stays counted: it is not looked at again."""
         self.prefetch.current = 0  # its consumer went with the connection
         under_way, moved = window.unsettled()
-        ids = [_identity(entry) for entry in (*under_way, *moved)]
+        entries = [*under_way, *moved]
+        ids = [_identity(entry) for entry in entries]
         self.doubtful.update(filter(None, ids))
         self.nameless_doubt |= "" in ids
+        for decision in (*kept, *(entry.stays for entry in entries if entry.stays is not None)):
+            self.count(decision, "", -1)
         report = self.report
-        report.held.clear()
-        report.left = 0
         report.examined = report.moved_total + report.parked + report.rotated
         self.goal += len(moved)
 

@@ -1,14 +1,19 @@
 """dlxctl.ops.replay: what a run counts, says and leaves behind when connections are lost more than once, or late."""
 
 from collections import deque
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from dlxctl.broker.memory_link import MemoryBroker, MemoryLink, StoredMessage
 from dlxctl.broker.run_guard import MemoryGuard
 from dlxctl.errors import BrokerUnavailable
 from dlxctl.model import headers as names
 from dlxctl.ops.replay import Patience, replay
+from dlxctl.replay.letter import Letter
 from dlxctl.replay.order import ReplayOrder
+from dlxctl.replay.origin import Held, Hold, OriginRules
 from dlxctl.replay.report import Outcome, RunReport
 from dlxctl.replay.rewrite import RewriteOptions
 from dlxctl.wire.intake import Confirm, Event
@@ -33,6 +38,30 @@ class DeafLink(MemoryLink):
         events = super().pump(timeout_s, gather=gather)
         self.most -= sum(isinstance(event, Confirm) for event in events)
         return events
+
+
+class CutLink(MemoryLink):
+    """Ends before its copies go out, when there are any."""
+
+    def pump(self, timeout_s: float, *, gather: bool = False) -> list[Event]:
+        if self._out:
+            self.close()
+        return super().pump(timeout_s, gather=gather)
+
+
+class LateLink(MemoryLink):
+    """Ends when the run is over and gives back what it kept."""
+
+    def settle(self) -> None:
+        self.close()
+        super().settle()
+
+
+class Nine:
+    """Chooses the message that says 9."""
+
+    def matches(self, letter: Letter, rules: OriginRules) -> bool:
+        return letter.delivery.body == message("9")[1]
 
 
 def stored(number: int, orders: int | None = None) -> MemoryBroker:
@@ -72,3 +101,50 @@ def test_what_came_back_twice_is_taken_to_the_end() -> None:
     assert not broker.queues["dead"]
     assert {stored.body for stored in broker.queues["orders"]} == {message(str(n))[1] for n in range(40)}
     assert len(unmarked(broker)) == len(set(unmarked(broker)))
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two may be kept, the others go to the tail; of two the acknowledgements are uncertain."""
+    monkeypatch.setattr("dlxctl.ops.carrier.MOST_KEPT", 2)
+    monkeypatch.setattr("dlxctl.replay.window.MOST_UNCERTAIN", 2)
+
+
+@pytest.mark.usefixtures("few")
+def test_what_was_on_its_way_to_the_tail_is_looked_at_again() -> None:
+    """Copies that never arrived do not count as examined: the last message is still found, and moved."""
+    broker, marks = stored(10), Marks()
+    order = replace(ORDER, chosen=Nine(), may_rotate=True)
+    report = run(CutLink(broker), MemoryLink(broker), marks=marks, order=order)
+    assert (report.outcome, report.moved_total, report.left) == (Outcome.COMPLETE, 1, 9)
+    assert report.rotated == 7
+    assert len(broker.queues["dead"]) == 9
+
+
+@pytest.mark.usefixtures("few")
+def test_a_broker_that_ends_over_each_copy_to_the_tail_is_given_up() -> None:
+    """What was only sent is no progress."""
+    broker, marks = stored(10), Marks()
+    links = [CutLink(broker) for _ in range(30)]
+    order = replace(ORDER, chosen=Nine(), may_rotate=True)
+    report = run(*links, marks=marks, order=order)
+    assert (report.outcome, report.reconnects) == (Outcome.UNAVAILABLE, 6)
+
+
+@pytest.mark.usefixtures("few")
+def test_what_went_to_the_tail_before_a_loss_is_still_told() -> None:
+    """It stays in the queue for its reason, which somebody has to look into."""
+    broker, marks = stored(10), Marks()
+    order = replace(ORDER, to=None, may_rotate=True)
+    report = run(LateLink(broker), MemoryLink(broker), marks=marks, order=order)
+    assert (report.outcome, report.reconnects) == (Outcome.COMPLETE, 1)
+    assert report.held == {Held(why=Hold.NO_ORIGIN): 10}
+    assert (report.remaining, report.arrived) == (10, 0)
+
+
+def test_a_run_that_fails_tells_what_it_held() -> None:
+    """The broker went away for good: what had to stay until then, and why, is in the report."""
+    broker, marks = stored(3), Marks()
+    report = run(LateLink(broker), marks=marks, order=replace(ORDER, to=None))
+    assert report.outcome is Outcome.UNAVAILABLE
+    assert report.held == {Held(why=Hold.NO_ORIGIN): 3}

@@ -67,7 +67,7 @@ def test_only_what_was_under_way_is_doubted() -> None:
     known, window = state(), Window()
     mine = delivery(*CELERY)
     window.sent(Entry(1, ORDERS, mine.header), 1)
-    known.lost(window)
+    known.lost(window, [])
     other = amqp.entry(b"id", amqp.string("id-2"))
     assert known.flagged(again(*CELERY))
     assert not known.flagged(again(CELERY[1], other))
@@ -79,7 +79,7 @@ def test_a_message_without_an_id_is_doubted_when_one_was_under_way() -> None:
     """They cannot be told apart, so each redelivered one is marked."""
     known, window = state(), Window()
     window.sent(Entry(1, ORDERS, delivery().header), 1)
-    known.lost(window)
+    known.lost(window, [])
     assert known.flagged(again())
 
 
