@@ -121,7 +121,10 @@ class _Life:
             link, guard = again
 
     def _carry(self, carrier: Carrier) -> None:
-        """Turn until there is no more to do or somebody says stop."""
+        """Turn until there is no more to do or somebody says stop; a canary's verdict outlives a lost connection."""
+        if self.report.outcome is Outcome.CANARY_FAILED:
+            return
+        self.report.outcome = Outcome.COMPLETE
         if self._canary:
             self._try_canary(carrier, self._canary)
             if self.report.outcome is not Outcome.COMPLETE:
@@ -175,8 +178,8 @@ class _Life:
         self._turn_until_done(carrier)
         if self.report.outcome is not Outcome.LIMIT:
             return  # fewer messages than the canary is large, or somebody stopped it
-        self._canary = None
         back = self._wait_for_returns(carrier, canary)
+        self._canary = None
         moved = self.report.moved_total
         self.watch.remark(f"canary: {back} of {moved} died again within {canary.wait_s:g} s")
         if back * 100 > canary.percent * moved:

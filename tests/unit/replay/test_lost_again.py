@@ -12,12 +12,12 @@ from dlxctl.errors import BrokerUnavailable
 from dlxctl.model import headers as names
 from dlxctl.ops.replay import Patience, replay
 from dlxctl.replay.letter import Letter
-from dlxctl.replay.order import ReplayOrder
+from dlxctl.replay.order import Canary, ReplayOrder
 from dlxctl.replay.origin import Held, Hold, OriginRules
 from dlxctl.replay.report import Outcome, RunReport
 from dlxctl.replay.rewrite import RewriteOptions
 from dlxctl.wire.intake import Confirm, Event
-from tests.contract.test_replay_staying import Watching
+from tests.contract.test_replay_staying import Told, Watching
 from tests.links import message
 
 ORDER = ReplayOrder(queue="dead", to="orders", rewrite=RewriteOptions(run_id="r1", user="guest"))
@@ -73,8 +73,8 @@ def stored(number: int, orders: int | None = None) -> MemoryBroker:
     return broker
 
 
-def run(*links: MemoryLink, marks: Marks, order: ReplayOrder = ORDER) -> RunReport:
-    """One run over these links in turn."""
+def run(*links: MemoryLink, marks: Marks, order: ReplayOrder = ORDER, back: int = 0) -> RunReport:
+    """One run over these links in turn; `back` of a canary die again."""
     left, locks = list(links), dict[str, MemoryLink]()
 
     def connect() -> tuple[MemoryLink, MemoryGuard]:
@@ -84,7 +84,7 @@ def run(*links: MemoryLink, marks: Marks, order: ReplayOrder = ORDER) -> RunRepo
         return link, MemoryGuard(marks, locks, link)
 
     holder = {"run": order.rewrite.run_id}
-    return replay(connect, order, holder, Watching(), Patience(silent_s=0.2, reconnect_s=0.1))
+    return replay(connect, order, holder, Watching(), Patience(silent_s=0.2, reconnect_s=0.1), Told(back))
 
 
 def unmarked(broker: MemoryBroker, queue: str = "orders") -> list[bytes]:
@@ -148,3 +148,22 @@ def test_a_run_that_fails_tells_what_it_held() -> None:
     report = run(LateLink(broker), marks=marks, order=replace(ORDER, to=None))
     assert report.outcome is Outcome.UNAVAILABLE
     assert report.held == {Held(why=Hold.NO_ORIGIN): 3}
+
+
+@pytest.mark.parametrize("first", [DeafLink, LateLink])
+def test_a_canary_that_dies_again_stops_the_run_over_a_lost_connection_too(first: type[MemoryLink]) -> None:
+    """Whether it is lost while the canary is watched, or after its verdict: the rest is not touched."""
+    broker, marks = stored(10), Marks()
+    order = replace(ORDER, canary=Canary(size=2, percent=20, wait_s=0.3))
+    report = run(first(broker), MemoryLink(broker), marks=marks, order=order, back=2)
+    assert (report.outcome, report.reconnects, report.moved_total) == (Outcome.CANARY_FAILED, 1, 2)
+    assert len(broker.queues["orders"]) == 2
+
+
+def test_a_canary_that_lives_lets_the_rest_go_over_a_lost_connection_too() -> None:
+    """It is watched again, and then the run goes on to its end, which is not the canary's."""
+    broker, marks = stored(10), Marks()
+    order = replace(ORDER, canary=Canary(size=2, percent=20, wait_s=0.3))
+    report = run(DeafLink(broker), MemoryLink(broker), marks=marks, order=order)
+    assert (report.outcome, report.reconnects) == (Outcome.COMPLETE, 1)
+    assert not broker.queues["dead"]
