@@ -25,9 +25,10 @@ class RunGuard(Protocol):
     """Begin and end of a run on one queue."""
 
     def begin(self, queue: str, holder: dict[str, Any]) -> bool:
-        """Take the lock, leave the mark; True when an earlier run on the queue did not end.
+        """Take the lock, leave the mark; True when another run on the queue did not end.
 
-        `holder` is JSON-able and says who runs. Raises Locked, naming the present holder.
+        `holder` is JSON-able and says who runs; a mark that says the same is this run's own, from before it lost its
+        connection. Raises Locked, naming the present holder.
         """
 
     def end(self, *, settled: bool) -> None:
@@ -80,11 +81,15 @@ class BrokerGuard:
         declared = channel.queue_declare(name, durable=True, arguments={"x-queue-type": "classic"})
         channel.confirm_delivery()
         channel.basic_publish("", name, body, BasicProperties(delivery_mode=PERSISTENT), mandatory=True)
-        for _ in range(int(declared.method.message_count)):
-            found, _, _ = channel.basic_get(name)
-            if found is not None:
-                channel.basic_ack(found.delivery_tag)
-        return stood
+        marks = [self._taken_mark(channel) for _ in range(int(declared.method.message_count))]
+        own = bool(marks) and all(mark == body for mark in marks)
+        return stood and not own
+
+    def _taken_mark(self, channel: Any) -> bytes | None:
+        found, _, mark = channel.basic_get(mark_name(self._queue))
+        if found is not None:
+            channel.basic_ack(found.delivery_tag)
+        return mark if isinstance(mark, bytes) else None
 
     def _stands(self, name: str) -> bool:
         try:
@@ -131,11 +136,11 @@ class MemoryGuard:
             raise Locked(
                 f"another replay of {queue!r} is running", why=f"held by run {run}", remedy="Wait for it.", run=run
             )
-        earlier = queue in self._marks
+        others = self._marks.get(queue, holder) != holder
         self._locks[queue] = self._link
         self._marks[queue] = holder
         self._queue = queue
-        return earlier
+        return others
 
     def end(self, *, settled: bool) -> None:
         if settled:

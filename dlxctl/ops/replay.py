@@ -250,7 +250,7 @@ class _Life:
     def _connect_locked(self) -> tuple[Link, RunGuard]:
         link, guard = self._connect()
         try:
-            guard.begin(self.state.order.queue, self._holder)
+            self.state.suspect |= guard.begin(self.state.order.queue, self._holder)
             return link, guard
         except DlxctlError:
             link.close()

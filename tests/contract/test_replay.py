@@ -199,3 +199,14 @@ def test_looking_leaves_every_message_in_order(world: World) -> None:
     looks = [[letter.delivery.body for letter in letters(world.link(), "dead")] for _ in range(3)]
     assert looks[0] == looks[1] == looks[2]
     assert len(looks[0]) == 50
+
+
+def test_the_mark_of_a_run_tells_its_own_from_anothers(world: World) -> None:
+    """A run that comes back after a lost connection doubts nothing of its own mark, and everything of another's."""
+    prepared(world, dead_letter("a", "orders"))
+    found = []
+    for run in ("r0", "r0", "other", "r0"):
+        link = world.link()
+        found.append(world.guard(link).begin("dead", {"run": run}))
+        link.close()
+    assert found == [False, False, True, True]

@@ -1,6 +1,7 @@
 """dlxctl.ops.replay: what a run counts, says and leaves behind when connections are lost more than once, or late."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -73,11 +74,16 @@ def stored(number: int, orders: int | None = None) -> MemoryBroker:
     return broker
 
 
-def run(*links: MemoryLink, marks: Marks, order: ReplayOrder = ORDER, back: int = 0) -> RunReport:
-    """One run over these links in turn; `back` of a canary die again."""
+def run(
+    *links: MemoryLink, marks: Marks, order: ReplayOrder = ORDER, back: int = 0,
+    between: Callable[[], object] = lambda: None,
+) -> RunReport:  # fmt: skip
+    """One run over these links in turn; `back` of a canary die again; `between` happens before each but the first."""
     left, locks = list(links), dict[str, MemoryLink]()
 
     def connect() -> tuple[MemoryLink, MemoryGuard]:
+        if len(left) < len(links):
+            between()
         if not left:
             raise BrokerUnavailable("it is gone")
         link = left.pop(0)
@@ -167,3 +173,20 @@ def test_a_canary_that_lives_lets_the_rest_go_over_a_lost_connection_too() -> No
     report = run(DeafLink(broker), MemoryLink(broker), marks=marks, order=order)
     assert (report.outcome, report.reconnects) == (Outcome.COMPLETE, 1)
     assert not broker.queues["dead"]
+
+
+def test_what_another_run_left_meanwhile_is_marked() -> None:
+    """It began while the connection of this one was lost, and was killed: its copies are out, as its mark tells."""
+    broker, marks = stored(10), Marks()
+    other = replace(ORDER, rewrite=replace(ORDER.rewrite, run_id="other"))
+    lost = MemoryLink(broker)
+    lost.close()
+    report = run(
+        lost, MemoryLink(broker), marks=marks,
+        between=lambda: run(DeafLink(broker), marks=marks, order=other),
+    )  # fmt: skip
+    assert (report.outcome, report.moved_total) == (Outcome.COMPLETE, 10)
+    assert len(broker.queues["orders"]) == 20
+    assert len(unmarked(broker)) == 10
+    assert report.maybe_duplicates == 10
+    assert not marks

@@ -38,6 +38,7 @@ class Trade:
     broker: MemoryBroker
     marks: dict[str, Any] = field(default_factory=dict)
     locks: dict[str, MemoryLink] = field(default_factory=dict)
+    runs: int = 0
 
     def run(
         self, *links: MemoryLink, between: Callable[[], object] = lambda: None, order: ReplayOrder = ORDER
@@ -51,7 +52,8 @@ class Trade:
             link = left.pop(0)
             return link, MemoryGuard(self.marks, self.locks, link)
 
-        return replay(connect, order, {"run": "r1"}, Watching(), Patience(silent_s=0.2))
+        self.runs += 1
+        return replay(connect, order, {"run": "r1", "started": self.runs}, Watching(), Patience(silent_s=0.2))
 
     def doubled_and_marked(self, queue: str = "orders") -> tuple[list[bytes], list[bytes]]:
         """Bodies that lie in a queue twice, and those of messages that say they may; each once and sorted."""
