@@ -79,17 +79,14 @@ class BrokerGuard:
         name = mark_name(self._queue)
         stood = self._stands(name)
         declared = channel.queue_declare(name, durable=True, arguments={"x-queue-type": "classic"})
+        there = [channel.basic_get(name) for _ in range(int(declared.method.message_count))]
         channel.confirm_delivery()
         channel.basic_publish("", name, body, BasicProperties(delivery_mode=PERSISTENT), mandatory=True)
-        marks = [self._taken_mark(channel) for _ in range(int(declared.method.message_count))]
-        own = bool(marks) and all(mark == body for mark in marks)
+        for found, _, _ in there:
+            if found is not None:
+                channel.basic_ack(found.delivery_tag)
+        own = bool(there) and all(mark == body for _, _, mark in there)
         return stood and not own
-
-    def _taken_mark(self, channel: Any) -> bytes | None:
-        found, _, mark = channel.basic_get(mark_name(self._queue))
-        if found is not None:
-            channel.basic_ack(found.delivery_tag)
-        return mark if isinstance(mark, bytes) else None
 
     def _stands(self, name: str) -> bool:
         try:

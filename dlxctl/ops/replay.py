@@ -71,8 +71,10 @@ def replay(
     """
     link, guard = connect()
     try:
-        shared, found = link.takers(order.queue) > 0, link.depth(order.queue)
+        link.depth(order.queue)  # a queue that does not exist gets no mark
         suspect = guard.begin(order.queue, holder)
+        shared = link.takers(order.queue) > 0
+        found = link.depth(order.queue)  # only now: what another run held is back
     except DlxctlError:
         link.close()
         raise

@@ -190,3 +190,22 @@ def test_what_another_run_left_meanwhile_is_marked() -> None:
     assert len(unmarked(broker)) == 10
     assert report.maybe_duplicates == 10
     assert not marks
+
+
+def test_a_run_that_dies_while_the_next_begins_leaves_its_mark() -> None:
+    """It holds all messages until just before it loses its lock: they are looked at, not taken for an empty queue."""
+    broker, marks = stored(10), Marks()
+    dying = MemoryLink(broker)
+    dying.consume("dead", 10)
+    dying.pump(0)
+    marks["dead"] = {"run": "dying"}
+
+    class NextLink(MemoryLink):
+        def depth(self, queue: str) -> int:
+            depth = super().depth(queue)
+            dying.close()
+            return depth
+
+    report = run(NextLink(broker), marks=marks)
+    assert (report.found, report.moved_total, report.maybe_duplicates) == (10, 10, 10)
+    assert (report.outcome, report.remaining) == (Outcome.COMPLETE, 0)
