@@ -69,7 +69,8 @@ class RunState:
         if route.label in self.closed:
             return self.closed[route.label]
         if self.culprits and letter.delivery.header in self.culprits:
-            return Held(why=Hold.REFUSED, detail=route.label)
+            detail = f"the broker closes the channel over it, on its way to {route.label}"  # whose name alone closes it
+            return Held(why=Hold.REFUSED, detail=detail)
         return None
 
     def count(self, decision: Held | Left, identity: str, number: int) -> None:

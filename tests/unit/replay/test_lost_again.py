@@ -1,5 +1,6 @@
 """dlxctl.ops.replay: what a run counts, says and leaves behind when connections are lost more than once, or late."""
 
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +10,7 @@ import pytest
 
 from dlxctl.broker.memory_link import MemoryBroker, MemoryLink, StoredMessage
 from dlxctl.broker.run_guard import MemoryGuard
-from dlxctl.errors import BrokerUnavailable
+from dlxctl.errors import BrokerRefused, BrokerUnavailable
 from dlxctl.model import headers as names
 from dlxctl.ops.replay import Patience, replay
 from dlxctl.replay.letter import Letter
@@ -18,6 +19,7 @@ from dlxctl.replay.origin import Held, Hold, OriginRules
 from dlxctl.replay.report import Outcome, RunReport
 from dlxctl.replay.rewrite import RewriteOptions
 from dlxctl.wire.intake import Confirm, Event
+from tests import amqp_values as amqp
 from tests.contract.test_replay_staying import Told, Watching
 from tests.links import message
 
@@ -209,3 +211,24 @@ def test_a_run_that_dies_while_the_next_begins_leaves_its_mark() -> None:
     report = run(NextLink(broker), marks=marks)
     assert (report.found, report.moved_total, report.maybe_duplicates) == (10, 10, 10)
     assert (report.outcome, report.remaining) == (Outcome.COMPLETE, 0)
+
+
+class PickyLink(MemoryLink):
+    """Closes the channel over the message that says 0, and does not say why."""
+
+    def pump(self, timeout_s: float, *, gather: bool = False) -> list[Event]:
+        if any(copy.body == message("0")[1] for _, _, copy in self._out):
+            self.close()
+            raise BrokerRefused("moving messages was refused", why="PRECONDITION_FAILED - who knows", remedy="")
+        time.sleep(0.01)
+        return super().pump(timeout_s, gather=gather)
+
+
+def test_a_message_that_closes_the_channel_does_not_close_its_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kept for long, it is given back; the others still go to the queue that it was meant for."""
+    monkeypatch.setattr("dlxctl.ops.carrier.KEEP_S", 0.1)
+    broker, marks = stored(10), Marks()
+    for n, one in enumerate(broker.queues["dead"]):
+        one.header, _ = message("0", amqp.entry(b"id", amqp.string(str(n))))
+    report = run(*[PickyLink(broker) for _ in range(3)], marks=marks, order=replace(ORDER, rate=20))
+    assert (report.outcome, report.moved_total, report.held.total()) == (Outcome.COMPLETE, 9, 1)

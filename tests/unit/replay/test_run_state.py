@@ -53,7 +53,8 @@ def test_an_unknown_refusal_is_traced_to_its_message() -> None:
     assert known.careful
     assert known.objection(guilty, ORDERS) is None
     assert known.learn(refusal, entries[:1])
-    assert known.objection(guilty, ORDERS) == Held(why=Hold.REFUSED, detail="orders")
+    detail = "the broker closes the channel over it, on its way to orders"
+    assert known.objection(guilty, ORDERS) == Held(why=Hold.REFUSED, detail=detail)
     assert known.objection(innocent, ORDERS) is None
 
 
