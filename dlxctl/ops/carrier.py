@@ -84,7 +84,7 @@ class Carrier:
         """Give back what stays, in order, and return once the broker has taken everything."""
         report = self.state.report
         outstanding = [*self.window.kept, *(delivery.tag for delivery in self._waiting)]
-        least = report.found - report.moved_total - report.parked
+        least = report.found - (report.moved_total - self.state.again) - report.parked
         report.remaining = return_in_order(self.link, self.state.order.queue, outstanding, least)
         report.arrived = max(0, report.remaining - least)
 
@@ -234,7 +234,8 @@ class Carrier:
                 report.parked += 1
             else:
                 report.moved[entry.route.label] += 1
-                report.maybe_duplicates += entry.flagged
+                if entry.flagged:
+                    self.state.moved_flagged(entry)
 
     def _refused(self, entry: Entry, held: Held) -> None:
         if entry.route is None:  # its queue is full or gone: the original stays, and is counted already

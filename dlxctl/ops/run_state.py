@@ -1,6 +1,7 @@
 """What a replay knows across connections: its order, its counts, and what it learned about this broker's limits."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -21,9 +22,10 @@ _NO_EXCHANGE = re.compile(r"no exchange '(.*?)' in vhost")
 class RunState:
     """`goal`: how many messages this run is to look at. `suspect`: an earlier run did not end, so every redelivered
     message may have been moved. `shared`: others took from the queue when it began. `doubtful`: ids of messages whose
-    copy was under way when this run lost a connection; `nameless_doubt`: one of those had no id.
-    `limit`: the most to move now, which a canary lowers for a while. `careful`: one copy at a time, to find the one
-    that the broker closes the channel over. `closed`: targets that refused, and are not tried again in this run.
+    copy was under way when this run lost a connection; `nameless_doubt`: one of those had no id. `moved_before`: ids of
+    messages that were moved and may come again; `again`: how many of them did, and were moved twice. `limit`: the most
+    to move now, which a canary lowers for a while. `careful`: one copy at a time, to find the one that the broker
+    closes the channel over. `closed`: targets that refused, and are not tried again in this run.
     """
 
     order: ReplayOrder
@@ -36,6 +38,8 @@ class RunState:
     number: int = 0
     doubtful: set[str] = field(default_factory=set)
     nameless_doubt: bool = False
+    moved_before: Counter[str] = field(default_factory=Counter)
+    again: int = 0
     careful: bool = False
     largest_body: int | None = None
     no_exchanges: set[str] = field(default_factory=set)
@@ -80,6 +84,14 @@ class RunState:
         else:
             self.report.left += number
 
+    def moved_flagged(self, entry: Entry) -> None:
+        """Count a possible duplicate that was moved."""
+        self.report.maybe_duplicates += 1
+        identity = _identity(entry)
+        if self.moved_before[identity] > 0:
+            self.moved_before[identity] -= 1
+            self.again += 1
+
     def lost(self, window: Window, kept: Iterable[Held | Left]) -> None:
         """A connection ended, and the run goes on: what was outstanding is in the queue again, `kept` as well, and some
         copies may have arrived. What went to the tail for certain stays counted: it is not looked at again."""
@@ -89,6 +101,7 @@ class RunState:
         ids = [_identity(entry) for entry in entries]
         self.doubtful.update(filter(None, ids))
         self.nameless_doubt |= "" in ids
+        self.moved_before.update(ids[len(under_way) :])
         for decision in (*kept, *(entry.stays for entry in entries if entry.stays is not None)):
             self.count(decision, "", -1)
         report = self.report

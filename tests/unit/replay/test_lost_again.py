@@ -232,3 +232,11 @@ def test_a_message_that_closes_the_channel_does_not_close_its_target(monkeypatch
         one.header, _ = message("0", amqp.entry(b"id", amqp.string(str(n))))
     report = run(*[PickyLink(broker) for _ in range(3)], marks=marks, order=replace(ORDER, rate=20))
     assert (report.outcome, report.moved_total, report.held.total()) == (Outcome.COMPLETE, 9, 1)
+
+
+def test_what_came_back_and_was_moved_again_did_not_arrive() -> None:
+    """A report that speaks of new dead letters would say that the cause is not gone."""
+    broker, marks = stored(40), Marks()
+    report = run(DeafLink(broker), MemoryLink(broker), marks=marks)
+    assert (report.outcome, report.moved_total) == (Outcome.COMPLETE, 56)
+    assert (report.remaining, report.arrived) == (0, 0)
