@@ -247,9 +247,20 @@ class Carrier:
 
     def _returned(self, returned: Returned) -> None:
         number = number_of(returned.header, self.state.order.rewrite.run_id)
-        sequence = self.window.first_parked() if number is None else number - self._base
+        sequence = self._parked(returned) if number is None else number - self._base
         if self.window.returned(sequence, _NO_QUEUE) is None:
             self._gone(Cancelled())
+
+    def _parked(self, returned: Returned) -> int:
+        """The number of a returned copy for the parking queue, which carries none; 0 when it is another's."""
+        if returned.routing_key != (self.state.order.parking or "").encode():
+            return 0
+
+        def sent(entry: Entry) -> bytes:
+            return marked(entry.header) if entry.flagged else entry.header
+
+        first = self.window.first_parked
+        return first(lambda entry: sent(entry) == returned.header) or first(lambda _: True)
 
     def _gone(self, _: Cancelled) -> None:
         queue = self.state.order.queue

@@ -9,7 +9,7 @@ the prefetch, since a quorum queue delivers anew only for acknowledgements that 
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dlxctl.replay.order import Left, Route
 from dlxctl.replay.origin import Held
@@ -75,12 +75,13 @@ class Window:
             entry.held = held
         return entry
 
-    def first_parked(self) -> int:
-        """The sequence number of the first copy for the parking queue that was not returned yet, 0 if there is none:
-        such a copy carries no number of its own, and returns come in the order of the copies."""
-        under_way = self._by_sequence.items()
-        parked = (number for number, one in under_way if one.route and one.route.parked and one.held is None)
-        return next(parked, 0)
+    def first_parked(self, meant: Callable[[Entry], bool]) -> int:
+        """The sequence number of the first copy for the parking queue that is `meant` and was not returned yet, 0 if
+        there is none. Returns come in the order of the copies."""
+        for number, one in self._by_sequence.items():
+            if one.route is not None and one.route.parked and one.held is None and meant(one):
+                return number
+        return 0
 
     def confirmed(self, confirm: Confirm, refused: Held) -> Iterator[Entry]:
         """The entries that this confirm settles: moved, or held when returned before or refused now."""

@@ -240,3 +240,16 @@ def test_what_came_back_and_was_moved_again_did_not_arrive() -> None:
     report = run(DeafLink(broker), MemoryLink(broker), marks=marks)
     assert (report.outcome, report.moved_total) == (Outcome.COMPLETE, 56)
     assert (report.remaining, report.arrived) == (0, 0)
+
+
+def test_a_parking_queue_that_is_gone_holds_what_is_worn_and_nothing_else() -> None:
+    """The broker returns the copies; the others go on, and the report names the queue that is missing."""
+    broker, marks = stored(10), Marks()
+    earlier = amqp.entry(b"dlxctl-run", amqp.string("r0/1"))
+    for n, one in enumerate(list(broker.queues["dead"])[:8]):
+        worn = amqp.entry(b"dlxctl-replays", amqp.integer(5))
+        one.header, _ = message("0", earlier, worn, amqp.entry(b"id", amqp.string(str(n))))
+    report = run(*[MemoryLink(broker) for _ in range(30)], marks=marks, order=replace(ORDER, parking="parked"))
+    assert (report.outcome, report.moved_total) == (Outcome.COMPLETE, 2), report.trouble
+    assert report.held == {Held(why=Hold.NO_QUEUE, detail="parked"): 8}
+    assert report.reconnects == 0
