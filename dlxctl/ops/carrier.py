@@ -241,6 +241,8 @@ class Carrier:
         if entry.route is None:  # its queue is full or gone: the original stays, and is counted already
             self._keep(entry.tag, entry.stays)
             return
+        if entry.route.exchange and held is _REFUSED:  # by one of the queues that it leads to; another may have it
+            self.state.doubt([entry])
         decision = Held(why=held.why, detail=held.detail or entry.route.label)
         self._keep(entry.tag, decision)
         self.state.count(decision, Letter(Delivery(entry.tag, False, b"", b"", entry.header, b"")).id, 1)

@@ -92,15 +92,20 @@ class RunState:
             self.moved_before[identity] -= 1
             self.again += 1
 
+    def doubt(self, entries: Iterable[Entry]) -> list[str]:
+        """Copies of these may have arrived, though their originals stay; the ids of them."""
+        ids = [_identity(entry) for entry in entries]
+        self.doubtful.update(filter(None, ids))
+        self.nameless_doubt |= "" in ids
+        return ids
+
     def lost(self, window: Window, kept: Iterable[Held | Left]) -> None:
         """A connection ended, and the run goes on: what was outstanding is in the queue again, `kept` as well, and some
         copies may have arrived. What went to the tail for certain stays counted: it is not looked at again."""
         self.prefetch.current = 0  # its consumer went with the connection
         under_way, moved = window.unsettled()
         entries = [*under_way, *moved]
-        ids = [_identity(entry) for entry in entries]
-        self.doubtful.update(filter(None, ids))
-        self.nameless_doubt |= "" in ids
+        ids = self.doubt(entries)
         self.moved_before.update(ids[len(under_way) :])
         for decision in (*kept, *(entry.stays for entry in entries if entry.stays is not None)):
             self.count(decision, "", -1)

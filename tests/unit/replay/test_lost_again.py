@@ -24,6 +24,10 @@ from tests.contract.test_replay_staying import Told, Watching
 from tests.links import message
 
 ORDER = ReplayOrder(queue="dead", to="orders", rewrite=RewriteOptions(run_id="r1", user="guest"))
+_DEATH = amqp.table(
+    amqp.entry(b"count", amqp.integer(1)), amqp.entry(b"queue", amqp.string("orders")),
+    amqp.entry(b"exchange", amqp.string("work")), amqp.entry(b"routing-keys", amqp.array(amqp.string("key"))),
+)  # fmt: skip
 Marks = dict[str, Any]
 
 
@@ -253,3 +257,33 @@ def test_a_parking_queue_that_is_gone_holds_what_is_worn_and_nothing_else() -> N
     assert (report.outcome, report.moved_total) == (Outcome.COMPLETE, 2), report.trouble
     assert report.held == {Held(why=Hold.NO_QUEUE, detail="parked"): 8}
     assert report.reconnects == 0
+
+
+class FanLink(MemoryLink):
+    """Its exchanges lead to `orders` and to `audit`, and a copy that either refuses is refused, as by RabbitMQ."""
+
+    def _route(self, sequence: int, exchange: bytes, message: StoredMessage) -> None:
+        if not exchange:
+            super()._route(sequence, exchange, message)
+            return
+        for queue in (b"audit", b"orders"):
+            super()._route(sequence, b"", replace(message, routing_key=queue))
+        refused = {event.ok for event in self._events[-2:] if isinstance(event, Confirm)} == {True, False}
+        self._events[-2:] = [Confirm(sequence, False, not refused)]
+
+
+def test_what_one_of_several_queues_refused_may_be_in_the_others() -> None:
+    """The broker says no when any queue does; a later run marks what it sends to those that took it."""
+    broker, marks = stored(3), Marks()
+    broker.queues["audit"], broker.capacity["orders"] = deque(), 0
+    for one in broker.queues["dead"]:
+        one.header, _ = message("0", amqp.entry(b"x-death", amqp.array(_DEATH)))
+    order = replace(ORDER, to=None, via_exchange=True)
+    report = run(FanLink(broker), marks=marks, order=order)
+    assert report.held == {Held(why=Hold.REFUSED, detail="work:key"): 3}
+    assert len(broker.queues["audit"]) == 3
+    broker.capacity.clear()
+    run(FanLink(broker), marks=marks, order=replace(order, rewrite=replace(ORDER.rewrite, run_id="r2")))
+    assert len(broker.queues["audit"]) == 6
+    assert len(unmarked(broker, "audit")) == 3
+    assert not marks
