@@ -56,7 +56,7 @@ class ReplayOrder:
     """`to` overrides every origin; `via_exchange` goes through the exchange and key of the original publish.
 
     `limit` bounds what is moved (None: all that was there at the start), `rate` how many a second. `chosen` None means
-    all. `dropping`: target queues that are full and drop their oldest message to take a new one. `parking`: where
+    all. `dropping`: target queues that drop their oldest message, or the new one, when they are full. `parking`: where
     what was replayed `max_replays` times goes, None to hold it. `may_rotate`: whether more than a few messages that
     stay may be moved to the tail of the queue.
     """

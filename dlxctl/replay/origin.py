@@ -35,7 +35,8 @@ HOLD_MEANINGS: dict[Hold, str] = {
     Hold.AMBIGUOUS_ORIGIN: "its history names several queues at the same second: name one with --to",
     Hold.NO_QUEUE: "the queue that it came from does not exist: create it (dlxctl apply), or name another with --to",
     Hold.REFUSED: "the queue refused it (full, or too large a message): try again when there is room",
-    Hold.DROPS: "the queue would drop older messages to take it (drop-head): raise its max-length first",
+    Hold.DROPS: "the queue would drop older messages to take it (drop-head), or let it die again (reject-publish-dlx): "
+    "set its overflow to reject-publish first",
     Hold.TOO_MANY_REPLAYS: "it was replayed too often already: find out why it dies, or raise --max-replays",
     Hold.CAME_BACK: "it died again during this run",
     Hold.UNREADABLE: "its headers cannot be read, so they cannot be rewritten",

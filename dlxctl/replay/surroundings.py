@@ -21,9 +21,9 @@ class Surroundings:
     """`queue_type` and `limit` are None where nobody told; `limit_known` tells None-for-never from None-for-unknown.
     A queue that the file declares as dead-letter queue is taken to have the limit that `apply` gives it.
 
-    `dropping`: queues that drop their oldest message when full. `queues`: every queue name known, None unknown.
-    `bindings`: what leads dead letters into the queue. `parking`: where what is replayed too often goes. `may_rotate`:
-    whether a message may go to the queue's tail: nothing bounds its length, so nothing would be pushed out.
+    `dropping`: queues that, when full, drop their oldest message or the copy. `queues`: every queue name known, None
+    unknown. `bindings`: what leads dead letters into the queue. `parking`: where what is replayed too often goes.
+    `may_rotate`: whether a message may go to the queue's tail: nothing bounds its length, so none would be pushed out.
     """
 
     rules: OriginRules = field(default_factory=OriginRules)
@@ -150,4 +150,6 @@ def _bounded(observed: Topology, queue: Queue) -> bool:
 
 
 def _drops(observed: Topology, queue: Queue) -> bool:
-    return _bounded(observed, queue) and setting(observed, queue, "x-overflow") in (None, "drop-head")
+    """Whether it does other than refuse a copy when it is full: `reject-publish-dlx` refuses it and lets it die again,
+    so that there are two dead letters of one."""
+    return _bounded(observed, queue) and setting(observed, queue, "x-overflow") != "reject-publish"
