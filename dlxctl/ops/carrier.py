@@ -92,6 +92,22 @@ class Carrier:
         """The link is gone and the run goes on over another."""
         self.state.lost(self.window, self._kept.values())
 
+    def rest(self) -> None:
+        """Give back, in order, all that was taken: nothing is to be moved for a while. What stays is still told."""
+        self.link.cancel()
+        self.turn(0, taking=False)  # what came before the consumer ended
+        for tag in [*self.window.release(), *(delivery.tag for delivery in self._waiting)]:
+            self.link.give_back(tag)
+        self._waiting.clear()
+        self._kept_since, self.state.prefetch.current = None, 0
+
+    def resume(self) -> None:
+        """What was given back comes again, and is counted again."""
+        for decision in self._kept.values():
+            self.state.count(decision, "", -1)
+            self.state.report.examined -= 1
+        self._kept.clear()
+
     @property
     def may_move(self) -> int:
         """How many more copies may go out before the limit; those under way count until they prove otherwise."""

@@ -189,9 +189,11 @@ class _Life:
             self.report.trouble = f"{back} of the first {moved} died again, more than {canary.percent:g} %"
         elif order.limit is None or order.limit > moved:
             self.report.outcome = Outcome.COMPLETE
+            carrier.resume()
 
     def _wait_for_returns(self, carrier: Carrier, canary: Canary) -> int:
         assert self._returns is not None
+        carrier.rest()
         deadline, back = time.monotonic() + canary.wait_s, 0
         while time.monotonic() < deadline and not self.watch.stopping and back < self.report.moved_total:
             carrier.turn(TURN_S, taking=False)

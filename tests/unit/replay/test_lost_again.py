@@ -1,108 +1,34 @@
 """dlxctl.ops.replay: what a run counts, says and leaves behind when connections are lost more than once, or late."""
 
-import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from dlxctl.broker.memory_link import MemoryBroker, MemoryLink, StoredMessage
+from dlxctl.broker.memory_link import MemoryLink
 from dlxctl.broker.run_guard import MemoryGuard
-from dlxctl.errors import BrokerRefused, BrokerUnavailable
-from dlxctl.model import headers as names
 from dlxctl.ops.replay import Patience, replay
-from dlxctl.replay.letter import Letter
-from dlxctl.replay.order import Canary, ReplayOrder
-from dlxctl.replay.origin import Held, Hold, OriginRules
-from dlxctl.replay.report import Outcome, RunReport
-from dlxctl.replay.rewrite import RewriteOptions
-from dlxctl.wire.intake import Confirm, Event
+from dlxctl.replay.order import Canary
+from dlxctl.replay.origin import Held, Hold
+from dlxctl.replay.report import Outcome
 from tests import amqp_values as amqp
-from tests.contract.test_replay_staying import Told, Watching
+from tests.contract.test_replay_staying import Watching
 from tests.links import message
-
-ORDER = ReplayOrder(queue="dead", to="orders", rewrite=RewriteOptions(run_id="r1", user="guest"))
-_DEATH = amqp.table(
-    amqp.entry(b"count", amqp.integer(1)), amqp.entry(b"queue", amqp.string("orders")),
-    amqp.entry(b"exchange", amqp.string("work")), amqp.entry(b"routing-keys", amqp.array(amqp.string("key"))),
+from tests.unit.replay.losses import (
+    DEATH,
+    ORDER,
+    CutLink,
+    DeafLink,
+    FanLink,
+    LateLink,
+    Marks,
+    Nine,
+    Odd,
+    PickyLink,
+    run,
+    stored,
+    unmarked,
 )  # fmt: skip
-Marks = dict[str, Any]
-
-
-class DeafLink(MemoryLink):
-    """Confirms copies and hears no acknowledgement; the connection ends after `most` confirms."""
-
-    most = 1
-
-    def ack(self, tag: int, *, multiple: bool) -> None:
-        pass
-
-    def pump(self, timeout_s: float, *, gather: bool = False) -> list[Event]:
-        if self.most <= 0:
-            self.close()
-        events = super().pump(timeout_s, gather=gather)
-        self.most -= sum(isinstance(event, Confirm) for event in events)
-        return events
-
-
-class CutLink(MemoryLink):
-    """Ends before its copies go out, when there are any."""
-
-    def pump(self, timeout_s: float, *, gather: bool = False) -> list[Event]:
-        if self._out:
-            self.close()
-        return super().pump(timeout_s, gather=gather)
-
-
-class LateLink(MemoryLink):
-    """Ends when the run is over and gives back what it kept."""
-
-    def settle(self) -> None:
-        self.close()
-        super().settle()
-
-
-class Nine:
-    """Chooses the message that says 9."""
-
-    def matches(self, letter: Letter, rules: OriginRules) -> bool:
-        return letter.delivery.body == message("9")[1]
-
-
-def stored(number: int, orders: int | None = None) -> MemoryBroker:
-    """A broker with so many dead letters, each with its place, and room for `orders` in their target."""
-    dead = deque(StoredMessage(*message(str(n)), position=n) for n in range(number))
-    broker = MemoryBroker(queues={"dead": dead, "orders": deque()}, arrivals=number)
-    if orders is not None:
-        broker.capacity["orders"] = orders
-    return broker
-
-
-def run(
-    *links: MemoryLink, marks: Marks, order: ReplayOrder = ORDER, back: int = 0,
-    between: Callable[[], object] = lambda: None,
-) -> RunReport:  # fmt: skip
-    """One run over these links in turn; `back` of a canary die again; `between` happens before each but the first."""
-    left, locks = list(links), dict[str, MemoryLink]()
-
-    def connect() -> tuple[MemoryLink, MemoryGuard]:
-        if len(left) < len(links):
-            between()
-        if not left:
-            raise BrokerUnavailable("it is gone")
-        link = left.pop(0)
-        return link, MemoryGuard(marks, locks, link)
-
-    holder = {"run": order.rewrite.run_id}
-    return replay(connect, order, holder, Watching(), Patience(silent_s=0.2, reconnect_s=0.1), Told(back))
-
-
-def unmarked(broker: MemoryBroker, queue: str = "orders") -> list[bytes]:
-    """Bodies of the messages that do not say that they may be duplicates."""
-    found = [m.body for m in broker.queues[queue] if names.MAYBE_DUPLICATE.encode() not in m.header]
-    return sorted(found)
 
 
 def test_what_came_back_twice_is_taken_to_the_end() -> None:
@@ -217,17 +143,6 @@ def test_a_run_that_dies_while_the_next_begins_leaves_its_mark() -> None:
     assert (report.outcome, report.remaining) == (Outcome.COMPLETE, 0)
 
 
-class PickyLink(MemoryLink):
-    """Closes the channel over the message that says 0, and does not say why."""
-
-    def pump(self, timeout_s: float, *, gather: bool = False) -> list[Event]:
-        if any(copy.body == message("0")[1] for _, _, copy in self._out):
-            self.close()
-            raise BrokerRefused("moving messages was refused", why="PRECONDITION_FAILED - who knows", remedy="")
-        time.sleep(0.01)
-        return super().pump(timeout_s, gather=gather)
-
-
 def test_a_message_that_closes_the_channel_does_not_close_its_target(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kept for long, it is given back; the others still go to the queue that it was meant for."""
     monkeypatch.setattr("dlxctl.ops.carrier.KEEP_S", 0.1)
@@ -259,25 +174,12 @@ def test_a_parking_queue_that_is_gone_holds_what_is_worn_and_nothing_else() -> N
     assert report.reconnects == 0
 
 
-class FanLink(MemoryLink):
-    """Its exchanges lead to `orders` and to `audit`, and a copy that either refuses is refused, as by RabbitMQ."""
-
-    def _route(self, sequence: int, exchange: bytes, message: StoredMessage) -> None:
-        if not exchange:
-            super()._route(sequence, exchange, message)
-            return
-        for queue in (b"audit", b"orders"):
-            super()._route(sequence, b"", replace(message, routing_key=queue))
-        refused = {event.ok for event in self._events[-2:] if isinstance(event, Confirm)} == {True, False}
-        self._events[-2:] = [Confirm(sequence, False, not refused)]
-
-
 def test_what_one_of_several_queues_refused_may_be_in_the_others() -> None:
     """The broker says no when any queue does; a later run marks what it sends to those that took it."""
     broker, marks = stored(3), Marks()
     broker.queues["audit"], broker.capacity["orders"] = deque(), 0
     for one in broker.queues["dead"]:
-        one.header, _ = message("0", amqp.entry(b"x-death", amqp.array(_DEATH)))
+        one.header, _ = message("0", amqp.entry(b"x-death", amqp.array(DEATH)))
     order = replace(ORDER, to=None, via_exchange=True)
     report = run(FanLink(broker), marks=marks, order=order)
     assert report.held == {Held(why=Hold.REFUSED, detail="work:key"): 3}
@@ -287,3 +189,20 @@ def test_what_one_of_several_queues_refused_may_be_in_the_others() -> None:
     assert len(broker.queues["audit"]) == 6
     assert len(unmarked(broker, "audit")) == 3
     assert not marks
+
+
+def test_nothing_is_held_while_a_canary_is_watched() -> None:
+    """The wait may be longer than a consumer_timeout, which closes the channel over what is taken and not moved."""
+    broker, held = stored(10), []
+    link = MemoryLink(broker)
+
+    class Looking:
+        def count(self, run_id: str) -> int:
+            held.append(len(link._outstanding))
+            return 0
+
+    order = replace(ORDER, chosen=Odd(), canary=Canary(size=2, wait_s=0.1))
+    report = replay(lambda: (link, MemoryGuard({}, {}, link)), order, {"run": "r1"}, Watching(), Patience(), Looking())
+    assert set(held) == {0}
+    assert (report.outcome, report.moved_total, report.left) == (Outcome.COMPLETE, 5, 5)
+    assert report.remaining == 5
