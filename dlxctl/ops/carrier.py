@@ -161,8 +161,9 @@ class Carrier:
         header = known.template.copy(delivery.header, self.state.number + 1)
         if len(header) > LARGEST_HEADER:
             return self._take(delivery)
-        self._send(delivery, known.route, header, False)
-        self._sent_on(known.in_group and names_a_chord(delivery.body))
+        entry = self._send(delivery, known.route, header, False)
+        entry.of_chord = known.in_group and names_a_chord(delivery.body)
+        self._allowance -= 1
         return 1
 
     def _take(self, delivery: Delivery) -> int:
@@ -178,13 +179,9 @@ class Carrier:
         header = self._as_it_is(letter) if decision.parked else self._copy(letter, decision, flagged)
         if len(header) > LARGEST_HEADER:
             return self._stay(letter, Held(why=Hold.TOO_LARGE, detail="its headers would not fit one frame"))
-        self._send(delivery, decision, header, flagged)
-        self._sent_on(letter.is_chord_member)
-        return 1
-
-    def _sent_on(self, of_chord: bool) -> None:
-        self.state.report.chord_members += of_chord
+        self._send(delivery, decision, header, flagged).of_chord = letter.is_chord_member
         self._allowance -= 1
+        return 1
 
     def _as_it_is(self, letter: Letter) -> bytes:
         return marked(letter.delivery.header) if self.state.flagged(letter) else letter.delivery.header
@@ -250,6 +247,7 @@ class Carrier:
                 report.parked += 1
             else:
                 report.moved[entry.route.label] += 1
+                report.chord_members += entry.of_chord
                 if entry.flagged:
                     self.state.moved_flagged(entry)
 

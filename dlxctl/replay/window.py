@@ -24,13 +24,14 @@ class Entry:
     """One delivery under way: its tag, where its copy went (None: to the tail of its own queue), its own header, and
     `held` once it must stay. `stays`: what had been decided of one that goes to the tail."""
 
-    __slots__ = ("flagged", "header", "held", "route", "state", "stays", "tag")
+    __slots__ = ("flagged", "header", "held", "of_chord", "route", "state", "stays", "tag")
 
     def __init__(self, tag: int, route: Route | None, header: bytes = b"", flagged: bool = False) -> None:
         self.tag, self.route, self.header, self.flagged = tag, route, header, flagged
         self.state = SENT
         self.held: Held | None = None
         self.stays: Held | Left | None = None
+        self.of_chord = False
 
 
 class Window:

@@ -206,3 +206,30 @@ def test_nothing_is_held_while_a_canary_is_watched() -> None:
     assert set(held) == {0}
     assert (report.outcome, report.moved_total, report.left) == (Outcome.COMPLETE, 5, 5)
     assert report.remaining == 5
+
+
+def test_what_somebody_looks_at_meanwhile_stays_in_doubt() -> None:
+    """`dlxctl inspect` holds what an unfinished run may have moved: the queue looks empty, and the mark stays."""
+    broker, marks = stored(10), Marks()
+    other = replace(ORDER, rewrite=replace(ORDER.rewrite, run_id="other"))
+    run(DeafLink(broker), marks=marks, order=other)
+    looking = MemoryLink(broker)
+    looking.consume("dead", 4)
+    looking.pump(0)
+    report = run(MemoryLink(broker), marks=marks)
+    assert (report.outcome, report.moved_total, report.remaining) == (Outcome.COMPLETE, 6, 0)
+    looking.close()
+    again = replace(ORDER, rewrite=replace(ORDER.rewrite, run_id="r2"))
+    assert run(MemoryLink(broker), marks=marks, order=again).moved_total == 4
+    assert len(unmarked(broker)) == 10
+    assert not marks
+
+
+def test_a_member_of_a_chord_that_stays_is_not_told_to_run() -> None:
+    """The report says of those counted that their task runs."""
+    broker = stored(3, orders=1)
+    for n, one in enumerate(broker.queues["dead"]):
+        group = amqp.entry(b"group", amqp.string("g"))
+        one.header, one.body = message('{"chord": {"task": "t"}}', amqp.entry(b"id", amqp.string(str(n))), group)
+    report = run(MemoryLink(broker), marks={})
+    assert (report.moved_total, report.held_total, report.chord_members) == (1, 2, 1)
