@@ -12,6 +12,7 @@ from hashlib import blake2b
 
 from dlxctl.broker.link import Link
 from dlxctl.errors import BrokerRefused, NotFound
+from dlxctl.model import headers as names
 from dlxctl.ops.rotation import telling
 from dlxctl.ops.silence import Silence
 from dlxctl.plan.migration_roads import Road
@@ -30,6 +31,7 @@ TURN_S = 0.1
 _MODULO = 2**128
 _EXPIRATION, _USER_ID = 1 << 8, 1 << 4
 _REFUSED = Held(why=Hold.REFUSED)
+_MARK = names.MAYBE_DUPLICATE.encode()
 
 
 @dataclass(slots=True)
@@ -49,9 +51,11 @@ class Tally:
 
 
 def hashed(road: Road, delivery: Delivery) -> int:
-    """Over exchange, routing key, and what tells the message: the broker puts a mark at another place of its header."""
+    """Over exchange, routing key, content header and body frames; of a marked message over what tells it from others,
+    since the broker puts the mark at another place of its header."""
+    raw = (delivery.header, delivery.body)
     state = blake2b(digest_size=16)
-    for part in (*road, identity(delivery.header, delivery.body)):
+    for part in (*road, *((identity(*raw),) if _MARK in delivery.header else raw)):
         state.update(len(part).to_bytes(8, "big"))
         state.update(part)
     return int.from_bytes(state.digest(), "big")

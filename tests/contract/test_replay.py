@@ -1,5 +1,6 @@
 """The contract of replay: the same runs on the double and on RabbitMQ, classic and quorum."""
 
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,7 +47,9 @@ def replayed(world: World, order: ReplayOrder = ORDER, watch: Watching | None = 
         link = world.link()
         return link, world.guard(link)
 
-    return run_replay(connect, order, {"run": "r1"}, watch or Watching(), Patience(**options))
+    return run_replay(
+        connect, order, {"run": "r1", "started": time.monotonic_ns()}, watch or Watching(), Patience(**options)
+    )
 
 
 def prepared(world: World, *messages: Message, queues: tuple[str, ...] = ("orders", "default")) -> None:

@@ -18,16 +18,31 @@ once_free = Retrying(
 def test_a_run_that_did_not_end_is_known_to_the_next_alone(world: World) -> None:
     """The mark stays when a run dies or says that something is in doubt, and goes with one that settled all."""
     known = []
-    for settled in (None, False, True, True):
+    for number, settled in enumerate((None, False, True, True)):
         link = world.link()
         guard = world.guard(link)
-        known.append(once_free(guard.begin, "dead", {"run": "r"}))
+        known.append(once_free(guard.begin, "dead", {"run": f"r{number}"}))
         if settled is None:
             link.abort()
             continue
         guard.end(settled=settled)
         link.close()
     assert known == [False, True, True, False]
+
+
+def test_a_mark_of_the_run_itself_is_none_of_another(world: World) -> None:
+    """It is there when the run comes back after a lost connection; of a run that came and died meanwhile it learns."""
+    own = {"run": "own"}
+    first = world.link()
+    assert not world.guard(first).begin("dead", own)
+    first.abort()
+    second = world.link()
+    assert not once_free(world.guard(second).begin, "dead", own)
+    second.abort()
+    other = world.link()
+    assert once_free(world.guard(other).begin, "dead", {"run": "one that came and died"})
+    other.abort()
+    assert once_free(world.guard(world.link()).begin, "dead", own)
 
 
 def test_a_mark_that_somebody_reads_in_that_moment_counts(world: World) -> None:
