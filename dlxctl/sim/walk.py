@@ -143,8 +143,9 @@ class _Walker:
         return True
 
     def _befall(self) -> bool:
-        """Let the next event of the script happen in the work queue; False when the message is held back there."""
-        queue = self.trip.queue
+        """Let the next event of the script happen in the work queue; False when it changes nothing: the message is held
+        back there, say."""
+        queue, before = self.trip.queue, len(self.world.steps)
         if not self.world.ready(queue):
             return False
         event = next(self.turns, Event.WORK)
@@ -166,7 +167,7 @@ class _Walker:
                 self._consume(delivery, event)
             case _:
                 assert_never(event)
-        return True
+        return len(self.world.steps) > before
 
     def _consume(self, delivery: Delivery, event: Event) -> None:
         if event is Event.FAIL:
@@ -196,7 +197,7 @@ class _Walker:
         if ttl_ms is None:
             self.world.kill(self.trip.queue, Reason.EXPIRED)
         else:
-            self.world.advance(self.world.now_ms + ttl_ms)
+            self.world.advance(self.world.now_ms + max(ttl_ms, 1))  # in a quorum queue nothing expires at once
 
     def _overflow(self) -> None:
         """The queue is full, and this message is the oldest (drop-head) or the one too many (the others)."""

@@ -175,3 +175,14 @@ def test_a_dead_letter_that_cannot_be_placed_is_stuck() -> None:
     assert "DLX402" in found(stuck)
     fallen_back = topology(queue("work", **road), Exchange(name="dlx"), Binding(source="dlx", destination="gone"))
     assert endings(fallen_back, Turn(Event.REJECT)) == dict.fromkeys(ALL, (Ending.DROPPED, Cause.NO_ROUTE))
+
+
+@pytest.mark.parametrize("type_", [QueueType.CLASSIC, QueueType.QUORUM])
+@pytest.mark.parametrize("ttl_ms", [0, 1])
+def test_a_walk_through_a_queue_without_time_ends(type_: QueueType, ttl_ms: int) -> None:
+    """A quorum queue keeps a message for a moment even with a TTL of 0; then it dies there."""
+    brief = topology(queue("work", type_, message_ttl=ttl_ms, **to("dlq")), queue("dlq"))
+    for turns in ((Turn(Event.EXPIRE, None),), (Turn(Event.REJECT), Turn(Event.EXPIRE, None))):
+        ends = endings(brief, *turns)
+        assert set(ends) == ALL
+        assert {ending for ending, _ in ends.values()} == {Ending.DEAD}
