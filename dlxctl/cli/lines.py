@@ -25,8 +25,9 @@ def echo_lines(lines: Iterable[Line], *, err: bool = False) -> None:
     stream = sys.stderr if err else sys.stdout
     colour = stream.isatty() and not os.environ.get("NO_COLOR")
     for line in lines:
-        # click's arguments have a type each; a table of them has one
-        text = click.style(line.text, **_STYLES[line.tone]) if colour else line.text  # type: ignore[arg-type]
+        text = line.text
+        if colour:
+            text = click.style(text, **_STYLES[line.tone])  # type: ignore[arg-type]  # click's arguments differ in type
         click.echo(text, err=err)
 
 

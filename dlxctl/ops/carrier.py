@@ -20,8 +20,8 @@ from dlxctl.replay.order import LEFT, Left, Route, decide
 from dlxctl.replay.origin import Held, Hold
 from dlxctl.replay.precedent import Precedents
 from dlxctl.replay.rewrite import number_of, rewritten
+from dlxctl.replay.verdict import may_be_copied
 from dlxctl.replay.window import Entry, Window
-from dlxctl.wire import content
 from dlxctl.wire.intake import Cancelled, Confirm, Delivery, Returned
 
 WINDOW = 1_000
@@ -218,9 +218,7 @@ class Carrier:
 
     def _may_rotate(self, letter: Letter) -> bool:
         """A copy at the tail must be the same message: no CC that routes elsewhere, no user whom the broker refuses."""
-        if not self.state.order.may_rotate or letter.field("CC") or letter.field("BCC"):
-            return False
-        return content.short_text(letter.content, "user_id") in (None, self.state.order.rewrite.user)
+        return self.state.order.may_rotate and may_be_copied(letter, self.state.order.rewrite.user)
 
     def _mind_the_kept(self) -> None:
         """Let go of messages that were kept too long: they come again, to be kept anew or to go to the tail."""

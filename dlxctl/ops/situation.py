@@ -68,10 +68,10 @@ def refuse_danger(queue: str, around: Surroundings, allowed: frozenset[str], ver
 
 
 def refuse_dropping(target: str, around: Surroundings) -> None:
-    """Raise RefusedForSafety when `target` would let go of older messages for those that are sent to it."""
+    """Raise RefusedForSafety when `target`, once full, would let go of messages for those that are sent to it."""
     if target in around.dropping:
         raise RefusedForSafety(
-            f"queue {target!r} could drop messages for those that it gets",
-            why="its length is bounded, and when it is full it drops its oldest message to take another (drop-head)",
+            f"queue {target!r} could drop or double messages when it is full",
+            why="its length is bounded: drop-head drops the oldest, reject-publish-dlx refuses the new and lets it die",
             remedy="Nothing was sent. Take its maximum length off, or let it refuse instead: overflow reject-publish.",
         )

@@ -137,8 +137,7 @@ def _native(definitions: Mapping[str, Arguments]) -> dict[str, Ladder]:
     for said in definitions.values():
         values = tuple(said.get(key) for key in ("delayed-retry-min", "delayed-retry-max", "delivery-limit"))
         if said.get("delayed-retry-type") == "failed" and all(type(value) is int and value > 0 for value in values):
-            # `all` has looked at the three values; mypy does not follow it
-            found[values] = None  # type: ignore[index]
+            found[values] = None  # type: ignore[index]  # `all` has looked at the three; mypy does not follow it
     ladders: dict[str, Ladder] = {}
     for index, (shortest, longest, attempts) in enumerate(found):
         name = f"native{index + 1 if index else ''}"

@@ -228,8 +228,7 @@ def _because(walk: Walk) -> str:
         case Cause.ITSELF:
             return f"queue {quoted(last.queue)} does not confirm to itself"
         case _:
-            # an attribute is not narrowed by the cases above
-            assert_never(last.cause)  # type: ignore[arg-type]
+            assert_never(last.cause)  # type: ignore[arg-type]  # an attribute is not narrowed by the cases above
 
 
 def _end(walk: Walk) -> str:

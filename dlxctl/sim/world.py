@@ -243,5 +243,6 @@ class World:
         return self._queues[name]
 
     def _log(self, kind: Kind, message: Message, **where: object) -> None:
-        # `where` holds fields of Step, each of its own type
-        self.steps.append(Step(at_ms=self.now_ms, kind=kind, message=message, **where))  # type: ignore[arg-type]
+        self.steps.append(
+            Step(at_ms=self.now_ms, kind=kind, message=message, **where)  # type: ignore[arg-type]  # fields of a Step
+        )

@@ -73,7 +73,7 @@ def test_apply_killed_at_every_gap_converges_and_loses_nothing(reach: Access, ur
         for calls in itertools.count(0, 1 if FULL else 4):
             made(admin, before)
             try:
-                made(Dying(admin, calls), after)  # type: ignore[arg-type]
+                made(Dying(admin, calls), after)  # type: ignore[arg-type]  # hands on what an Admin does
             except Killed:
                 made(admin, after)
             else:

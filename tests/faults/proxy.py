@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from dlxctl.broker.raw_connection import RESET_ON_CLOSE
 from tests import amqp_values as amqp
 
 UP, DOWN = "up", "down"
@@ -23,7 +24,6 @@ CHUNK = 65_536
 TICK_S = 0.02
 PUBLISH = struct.pack(">HH", 60, 40)
 CONNECTION, BLOCKED, UNBLOCKED = 10, 60, 61
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 def _method_frame(method: int, arguments: bytes = b"") -> bytes:
